@@ -1,0 +1,1 @@
+"""The machinery: types, images, runs, storage, command line."""

@@ -1,0 +1,260 @@
+"""Words of the whole project: tasks, pairs, records and errors.
+
+Everything here is plain data. It imports neither torch nor any other part of fusebench, so that
+listing what exists stays fast and every package can depend on it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image: TypeAlias = NDArray[np.uint8]
+"""An 8-bit image: grey ``(H, W)`` or colour ``(H, W, 3)`` in RGB order."""
+
+Array: TypeAlias = Any
+"""A NumPy array on the CPU or a torch tensor on a GPU; metrics treat both alike."""
+
+Task = Literal["ivif", "mff", "mef", "medical"]
+"""Kind of fusion: infrared-visible, multi-focus, multi-exposure, medical."""
+
+TASKS: tuple[Task, ...] = get_args(Task)
+TASK_TITLES: Mapping[Task, str] = {
+    "ivif": "Infrared-visible",
+    "mff": "Multi-focus",
+    "mef": "Multi-exposure",
+    "medical": "Medical",
+}
+
+Direction = Literal["higher", "lower"]
+Needs = Literal["fused", "sources", "reference"]
+ColourRule = Literal["per_channel", "native"]
+Origin = Literal["official weights", "retrained", "reimplemented", "published outputs"]
+
+
+class FusebenchError(Exception):
+    """A problem the user can mend; its message says what was got, expected and to do."""
+
+
+class InputError(FusebenchError, ValueError):
+    """An argument, image or file does not fit."""
+
+
+class UnknownNameError(FusebenchError, LookupError):
+    """No metric, method, dataset, protocol or suite has this name."""
+
+
+class MissingDataError(FusebenchError, FileNotFoundError):
+    """Images or weights are not where they were looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two registered images of one scene.
+
+    Attributes
+    ----------
+    key : str
+        Stable name of the pair inside its dataset; result files are matched to it by stem.
+    task : Task
+        Kind of fusion.
+    a, b : uint8 array, shape (H, W) or (H, W, 3)
+        Sources of equal height and width. ``a`` is infrared, near focus, under-exposed or
+        functional (CT, PET, SPECT); ``b`` is visible, far focus, over-exposed or MRI.
+    reference : uint8 array or None
+        The ideal fused image, where the dataset has one.
+    scene : str
+        Scene, sequence or patient. Pairs that share it are not independent of each other.
+    """
+
+    key: str
+    task: Task
+    a: Image
+    b: Image
+    reference: Image | None = None
+    scene: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """Measured distance between a method here and its authors' own output.
+
+    Attributes
+    ----------
+    against : str
+        Whose output, and how it was made.
+    images : int
+        Number of images compared.
+    within_one : float
+        Share of pixels, in [0, 1], that differ by at most one grey level.
+    mean_abs, max_abs : float
+        Mean and maximum absolute difference, in grey levels.
+    """
+
+    against: str
+    images: int
+    within_one: float
+    mean_abs: float
+    max_abs: float
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What is known of one quality measure.
+
+    Attributes
+    ----------
+    slug, label, title : str
+        Name in code, spelling of the papers, and full name.
+    direction : {"higher", "lower"}
+        Which way is better.
+    bounds : tuple of float
+        Closed interval that holds every defined value.
+    needs : {"fused", "sources", "reference"}
+        Images it looks at besides the fused one.
+    identity : float or None
+        Value for three identical natural images, None where it depends on the image.
+    symmetric : bool
+        Whether exchanging the sources leaves the value unchanged.
+    min_size : int
+        Smallest height and width, in pixels, for which it is defined.
+    reference, doi : str
+        Source paper.
+    version : int
+        Goes up whenever any value can change.
+    compute : callable
+        ``compute(triplet, **parameters)`` gives one float64 value per triple.
+    summary : str
+        First line of the documentation.
+    """
+
+    slug: str
+    label: str
+    title: str
+    direction: Direction
+    bounds: tuple[float, float]
+    needs: Needs
+    identity: float | None
+    symmetric: bool
+    min_size: int
+    reference: str
+    doi: str
+    version: int
+    compute: Callable[..., Array] = field(repr=False, compare=False)
+    summary: str = ""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Names and canonical values of the parameters that a protocol may change."""
+        return keyword_defaults(self.compute)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What is known of one fusion method.
+
+    Attributes
+    ----------
+    slug, label, title : str
+        Name in code, spelling of the papers, and full name.
+    tasks : tuple of Task
+        Kinds of fusion its paper claims.
+    colour : {"per_channel", "native"}
+        How colour sources are fused: each channel by itself, or by the method's own rule. A grey
+        source beside a colour one stands for each of its channels.
+    reference, doi : str
+        Source paper.
+    origin : Origin
+        Where its behaviour comes from.
+    factory : callable
+        ``factory(**options)`` gives the function that fuses tensors ``(N, 1 or 3, H, W)`` in
+        [0, 1]; loading happens in the factory, never in the function that is timed.
+    runs_on : {"cpu", "any"}
+        "cpu" for NumPy code, "any" for torch code that follows the device of its input.
+    version : int
+        Goes up whenever any output can change.
+    trained_on : tuple of str
+        Datasets seen in training.
+    fidelity : tuple of Fidelity
+        How far from the authors' own output it was measured.
+    min_size : int
+        Smallest height and width, in pixels, that it accepts.
+    notes : str
+        What a user should know before comparing with it.
+    summary : str
+        First line of the documentation.
+    """
+
+    slug: str
+    label: str
+    title: str
+    tasks: tuple[Task, ...]
+    colour: ColourRule
+    reference: str
+    doi: str
+    origin: Origin
+    factory: Callable[..., Callable[..., Any]] = field(repr=False, compare=False)
+    runs_on: Literal["cpu", "any"] = "cpu"
+    version: int = 1
+    trained_on: tuple[str, ...] = ()
+    fidelity: tuple[Fidelity, ...] = ()
+    min_size: int = 1
+    notes: str = ""
+    summary: str = ""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Names and default values of the options, as the paper has them."""
+        return keyword_defaults(self.factory)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """What is known of one dataset.
+
+    Attributes
+    ----------
+    slug, title : str
+        Name in code and full name.
+    tasks : tuple of Task
+        Kinds of fusion its pairs are for.
+    splits : mapping of str to int or None
+        Frozen splits with their numbers of pairs; None where it depends on the user's files.
+    licence, home, reference : str
+        Terms ("none stated" where there are none), web page and citation.
+    layout : str
+        Folder layouts it recognises, in words.
+    loader : callable
+        ``loader(split, root)`` gives the dataset; it reads nothing from the network.
+    version : int
+        Goes up whenever any pixel or key changes.
+    needs_root : bool
+        Whether the user has to say where the images are.
+    notes : str
+        Quirks worth knowing.
+    """
+
+    slug: str
+    title: str
+    tasks: tuple[Task, ...]
+    splits: Mapping[str, int | None]
+    licence: str
+    home: str
+    reference: str
+    layout: str
+    loader: Callable[[str, Path | None], Any] = field(repr=False, compare=False)
+    version: int = 1
+    needs_root: bool = True
+    notes: str = ""
+
+
+def keyword_defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """Give the keyword-only parameters of a function with their default values."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}

@@ -1,0 +1,1 @@
+"""Leaderboard: database rows to tables, and the Streamlit app over them."""

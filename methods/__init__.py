@@ -1,0 +1,9 @@
+"""Fusion methods behind one interface.
+
+Every import below registers the methods of that file; a new file is added to the list.
+"""
+
+from fusebench.methods import average
+from fusebench.methods._base import METHODS, LoadedMethod, load
+
+__all__ = ["METHODS", "LoadedMethod", "average", "load"]

@@ -1,0 +1,321 @@
+"""The one interface of all fusion methods, and what they share.
+
+A method file holds a registered factory. The factory takes keyword options and returns a function
+of two float32 tensors ``(N, 1 or 3, H, W)`` in [0, 1] that returns one of the same kind. torch is
+imported when a method is loaded, not when it is listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fusebench.bench.images import as_image, to_8_bit
+from fusebench.bench.registry import Registry
+from fusebench.bench.types import (
+    TASKS,
+    ColourRule,
+    Fidelity,
+    InputError,
+    Method,
+    Origin,
+    Task,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    TensorFusion: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+Plane: TypeAlias = NDArray[np.float64]
+Device = Literal["auto", "cpu", "cuda"]
+
+METHODS: Registry[Method] = Registry("method")
+
+
+def method(
+    *,
+    slug: str,
+    label: str,
+    title: str,
+    reference: str,
+    doi: str,
+    origin: Origin,
+    colour: ColourRule,
+    tasks: tuple[Task, ...] = TASKS,
+    runs_on: Literal["cpu", "any"] = "cpu",
+    version: int = 1,
+    trained_on: tuple[str, ...] = (),
+    fidelity: tuple[Fidelity, ...] = (),
+    min_size: int = 1,
+    notes: str = "",
+) -> Callable[[Callable[..., TensorFusion]], Callable[..., TensorFusion]]:
+    """Register a factory; the parameters are those of `fusebench.bench.types.Method`."""
+
+    def register(factory: Callable[..., TensorFusion]) -> Callable[..., TensorFusion]:
+        METHODS.add(
+            Method(
+                slug=slug,
+                label=label,
+                title=title,
+                tasks=tasks,
+                colour=colour,
+                reference=reference,
+                doi=doi,
+                origin=origin,
+                factory=factory,
+                runs_on=runs_on,
+                version=version,
+                trained_on=trained_on,
+                fidelity=fidelity,
+                min_size=min_size,
+                notes=notes,
+                summary=(factory.__doc__ or "").strip().split("\n")[0],
+            )
+        )
+        return factory
+
+    return register
+
+
+def on_images(fuse: Callable[[Plane, Plane], Plane]) -> TensorFusion:
+    """Adapt NumPy code to the interface of methods.
+
+    Parameters
+    ----------
+    fuse : callable
+        Takes two float64 arrays ``(C, H, W)`` of grey levels in 0..255 and returns one. Its result
+        may leave 0..255; it is clipped here, as 8-bit output would be.
+
+    Returns
+    -------
+    callable
+        Function of two tensors ``(N, C, H, W)`` in [0, 1].
+    """
+
+    def run(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        results = [fuse(_levels(x), _levels(y)) for x, y in zip(a, b, strict=True)]
+        fused = np.clip(np.stack(results) / 255.0, 0.0, 1.0)
+        return torch.from_numpy(fused.astype(np.float32)).to(a.device)
+
+    return run
+
+
+def on_planes(fuse: Callable[[Plane, Plane], Plane]) -> TensorFusion:
+    """Adapt NumPy code for one channel ``(H, W)`` in 0..255; see `on_images`."""
+    return on_images(lambda a, b: np.stack([fuse(x, y) for x, y in zip(a, b, strict=True)]))
+
+
+def _levels(image: torch.Tensor) -> Plane:
+    levels: Plane = image.detach().cpu().double().numpy() * 255.0
+    # 8-bit sources come back from float32 with noise in the sixth decimal; exact integers
+    # matter to choose-max rules, where equal coefficients must stay equal.
+    whole = np.rint(levels)
+    return np.where(np.abs(levels - whole) < 1e-4, whole, levels)
+
+
+@dataclass(frozen=True)
+class LoadedMethod:
+    """A method that is ready to fuse.
+
+    Attributes
+    ----------
+    record : Method
+        What is known of the method.
+    options : mapping
+        All its options with the values in force.
+    device : str
+        "cpu" or "cuda": where it computes.
+    """
+
+    record: Method
+    options: Mapping[str, Any]
+    device: str
+    _function: TensorFusion
+
+    def __call__(self, a: Any, b: Any) -> Any:
+        """Fuse two source images.
+
+        Parameters
+        ----------
+        a, b : array, shape (H, W) or (H, W, 3), uint8 or float in [0, 1]
+            Source images in the order of their task (see `fusebench.bench.types.Pair`). Tensors
+            ``(N, 1 or 3, H, W)`` in [0, 1] are accepted too.
+
+        Returns
+        -------
+        array or tensor
+            The fused image: uint8 for uint8 sources, float32 in [0, 1] for float ones, a tensor
+            for tensors. It is colour where a source is.
+
+        Raises
+        ------
+        InputError
+            If type, shape or range do not fit, or the images are smaller than the method allows.
+        """
+        import torch
+
+        if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+            return self.fuse(a, b)
+        exact = np.asarray(a).dtype == np.uint8 and np.asarray(b).dtype == np.uint8
+        tensors = [_to_tensor(name, value) for name, value in (("a", a), ("b", b))]
+        fused = self.fuse(*tensors)[0].cpu().numpy()
+        image = fused[0] if fused.shape[0] == 1 else np.ascontiguousarray(np.moveaxis(fused, 0, 2))
+        return to_8_bit(image.astype(np.float64) * 255.0) if exact else image
+
+    def fuse(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        """Fuse batches of source tensors ``(N, 1 or 3, H, W)`` with values in [0, 1].
+
+        Raises
+        ------
+        InputError
+            If shapes do not fit, or the images are smaller than the method allows.
+        RuntimeError
+            If the method itself returns something that is not an image.
+        """
+        import torch
+
+        for name, tensor in (("a", a), ("b", b)):
+            if tensor.ndim != 4 or tensor.shape[1] not in (1, 3):
+                raise InputError(
+                    f"{name} has shape {tuple(tensor.shape)}; expected (N, 1 or 3, H, W)"
+                )
+        if a.shape[0] != b.shape[0] or a.shape[2:] != b.shape[2:]:
+            raise InputError(
+                f"a has shape {tuple(a.shape)}, but b has shape {tuple(b.shape)}; "
+                "sources must have the same number, height and width"
+            )
+        height, width = a.shape[2:]
+        if min(height, width) < self.record.min_size:
+            raise InputError(
+                f"{self.record.slug} needs images of at least {self.record.min_size}x"
+                f"{self.record.min_size} pixels, got {height}x{width}"
+            )
+        channels = max(a.shape[1], b.shape[1])
+        shape = (a.shape[0], channels, height, width)
+        a = a.to(self.device, torch.float32).expand(shape)
+        b = b.to(self.device, torch.float32).expand(shape)
+        if self.record.colour == "per_channel":
+            a, b = (x.reshape(-1, 1, height, width) for x in (a, b))
+        with torch.inference_mode():
+            fused = self._function(a, b).reshape(shape)
+        if not bool(torch.isfinite(fused).all()):
+            raise RuntimeError(f"{self.record.slug} returned NaN or infinite values")
+        return fused
+
+
+def _to_tensor(name: str, value: ArrayLike) -> torch.Tensor:
+    import torch
+
+    array = np.asarray(value)
+    if array.dtype == np.uint8:
+        array = as_image(name, array).astype(np.float32) / np.float32(255)
+    elif not np.issubdtype(array.dtype, np.floating):
+        raise InputError(f"{name} has type {array.dtype}; expected uint8 or float in [0, 1]")
+    elif array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3)):
+        raise InputError(f"{name} has shape {array.shape}; expected (H, W) or (H, W, 3)")
+    elif not bool(np.isfinite(array).all()) or array.min() < 0 or array.max() > 1:
+        raise InputError(f"{name} is float, so its values must be finite and in [0, 1]")
+    planes = array[None] if array.ndim == 2 else np.moveaxis(array, 2, 0)
+    return torch.from_numpy(np.ascontiguousarray(planes, dtype=np.float32))[None]
+
+
+def load(
+    slug: str, *, device: Device = "auto", weights: str | None = None, **options: Any
+) -> LoadedMethod:
+    """Make a method ready to fuse.
+
+    Parameters
+    ----------
+    slug : str
+        Name of the method; ``fusebench list methods`` shows them.
+    device : {"auto", "cpu", "cuda"}
+        Where to compute. "auto" takes a GPU where there is one and the method can use it.
+    weights : str, optional
+        Name or path of weights, for methods that have any.
+    **options
+        Options of the method; the defaults are the paper's.
+
+    Returns
+    -------
+    LoadedMethod
+        Callable: ``load("lp")(a, b)``.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method.
+    InputError
+        If an option or device does not fit.
+    """
+    record = METHODS[slug]
+    if weights is not None:
+        raise InputError(f"{slug} has no weights; leave weights={weights!r} out")
+    values = check_options(record, options)
+    return LoadedMethod(record, values, resolve_device(device, record), record.factory(**values))
+
+
+def resolve_device(device: str, record: Method) -> str:
+    """Turn "auto" into "cpu" or "cuda" and check that the device exists.
+
+    Raises
+    ------
+    InputError
+        If the device is unknown or absent.
+    """
+    if device not in get_args(Device):
+        raise InputError(f"unknown device {device!r}; expected auto, cpu or cuda")
+    if device == "cpu" or (device == "auto" and record.runs_on == "cpu"):
+        return "cpu"
+    import torch
+
+    present = torch.cuda.is_available()
+    if device == "cuda" and not present:
+        raise InputError("device cuda was asked for, but torch sees none; use cpu or auto")
+    return "cuda" if present and record.runs_on == "any" else "cpu"
+
+
+def check_options(record: Method, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete a method's options and turn text (from a command line) into their types.
+
+    Raises
+    ------
+    InputError
+        If an option does not exist or a value does not fit its type.
+    """
+    values = record.options
+    hints = get_type_hints(record.factory, localns={"TensorFusion": object})
+    for name, value in given.items():
+        if name not in values:
+            known = ", ".join(values) or "none"
+            raise InputError(f"{record.slug} has no option {name!r}; its options: {known}")
+        values[name] = _coerce(f"option {name} of {record.slug}", value, hints[name])
+    return values
+
+
+def _coerce(what: str, value: Any, kind: Any) -> Any:
+    if get_origin(kind) is Literal:
+        if value in get_args(kind):
+            return value
+        raise InputError(f"{what} is {value!r}; expected one of {', '.join(get_args(kind))}")
+    if kind is bool:
+        texts = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        if isinstance(value, bool):
+            return value
+        if str(value).lower() in texts:
+            return texts[str(value).lower()]
+    elif kind in (int, float, str) and not isinstance(value, bool):
+        try:
+            number = kind(value)
+        except (TypeError, ValueError):
+            pass
+        else:
+            if kind is not int or isinstance(value, str) or number == value:
+                return number
+    raise InputError(f"{what} is {value!r}; expected {getattr(kind, '__name__', kind)}")
