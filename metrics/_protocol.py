@@ -1,0 +1,101 @@
+"""Protocols: which metrics are computed, with which parameters and colour rule, as data."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from fusebench.bench.registry import unknown_name
+from fusebench.bench.types import InputError, MissingDataError
+from fusebench.metrics._base import METRICS
+
+FOLDER = Path(__file__).parent / "protocols"
+ColourOfProtocol = Literal["luma"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How scores are computed, exactly.
+
+    Attributes
+    ----------
+    name, title : str
+        Name in commands and one line about it.
+    colour : {"luma"}
+        How colour images are brought to one plane: the rounded BT.601 luma.
+    metrics : mapping
+        Parameters by metric slug; an empty mapping stands for the canonical ones.
+    """
+
+    name: str
+    title: str
+    colour: ColourOfProtocol
+    metrics: Mapping[str, Mapping[str, Any]]
+
+
+def protocol_names() -> list[str]:
+    """Names of the protocols that come with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load_protocol(name: str) -> Protocol:
+    """Read a protocol by name, or from a TOML file of the user's.
+
+    Parameters
+    ----------
+    name : str
+        Name of a protocol of the package, or the path of a ``.toml`` file.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such protocol, or it names a metric that does not exist.
+    MissingDataError
+        If the file does not exist.
+    InputError
+        If the file is not valid.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise MissingDataError(f"{path} does not exist; give the path of a protocol file")
+    elif name in protocol_names():
+        path = FOLDER / f"{name}.toml"
+    else:
+        raise unknown_name("protocol", name, protocol_names())
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise InputError(f"{path} is not valid TOML: {e}") from None
+    return _protocol(table, path)
+
+
+def _protocol(table: dict[str, Any], path: Path) -> Protocol:
+    unknown = sorted(set(table) - {"name", "title", "colour", "metrics"})
+    if unknown:
+        raise InputError(f"{path} has unknown keys: {', '.join(unknown)}")
+    colour = table.get("colour", "luma")
+    if colour not in get_args(ColourOfProtocol):
+        raise InputError(f"{path}: colour is {colour!r}; expected 'luma'")
+    metrics = table.get("metrics", "all")
+    if metrics == "all":
+        metrics = {record.slug: {} for record in METRICS}
+    if not isinstance(metrics, dict) or not all(isinstance(v, dict) for v in metrics.values()):
+        raise InputError(f"{path}: metrics must be 'all' or a table for each metric")
+    for slug, parameters in metrics.items():
+        known = METRICS[slug].parameters
+        for parameter in parameters:
+            if parameter not in known:
+                names = ", ".join(known) or "none"
+                raise InputError(
+                    f"{path}: {slug} has no parameter {parameter!r}; its parameters: {names}"
+                )
+    return Protocol(
+        name=str(table.get("name", path.stem)),
+        title=str(table.get("title", "")),
+        colour=colour,
+        metrics=metrics,
+    )

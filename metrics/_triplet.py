@@ -1,0 +1,220 @@
+"""Source images and fused image together, with the maps that several metrics share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, cast
+
+from array_api_compat import array_namespace
+
+from fusebench.bench.types import Array, InputError
+from fusebench.metrics._primitives import (
+    LEVELS,
+    gaussian_taps,
+    histograms,
+    smooth,
+    window_sums,
+)
+
+Name = Literal["a", "b", "fused", "reference"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Local means, variances and covariance of two images under one window."""
+
+    mean_x: Array
+    mean_y: Array
+    var_x: Array
+    var_y: Array
+    cov: Array
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """Edge strength and orientation (in (-pi/2, pi/2]) of an image."""
+
+    strength: Array
+    orientation: Array
+
+
+class Triplet:
+    """A batch of triples of one size; maps are computed once and kept.
+
+    Parameters
+    ----------
+    a, b, fused : float64 array, shape (N, H, W)
+        Grey levels 0..255, whole numbers; NumPy on the CPU or torch on any device.
+    reference : float64 array, shape (N, H, W), optional
+        The ideal fused image.
+
+    Raises
+    ------
+    InputError
+        If shapes differ.
+    """
+
+    def __init__(self, a: Array, b: Array, fused: Array, reference: Array | None = None) -> None:
+        images: dict[Name, Array] = {"a": a, "b": b, "fused": fused}
+        if reference is not None:
+            images["reference"] = reference
+        for name, image in images.items():
+            if image.ndim != 3 or image.shape != a.shape:
+                raise InputError(
+                    f"{name} has shape {tuple(image.shape)}, but a has shape {tuple(a.shape)}; "
+                    "expected one shape (N, H, W) for all"
+                )
+        self._images = images
+        self._cache: dict[Hashable, Any] = {}
+        self._reasons: list[tuple[Array, str]] = []
+        self.xp = array_namespace(a)
+
+    def __getitem__(self, name: Name) -> Array:
+        return self._images[name]
+
+    @property
+    def a(self) -> Array:
+        """First source, shape (N, H, W)."""
+        return self._images["a"]
+
+    @property
+    def b(self) -> Array:
+        """Second source, shape (N, H, W)."""
+        return self._images["b"]
+
+    @property
+    def fused(self) -> Array:
+        """Fused image, shape (N, H, W)."""
+        return self._images["fused"]
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether an ideal fused image is known."""
+        return "reference" in self._images
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of triples, height and width."""
+        count, height, width = self.a.shape
+        return count, height, width
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Compute something the first time it is asked for."""
+        if key not in self._cache:
+            self._cache[key] = make()
+        return cast(T, self._cache[key])
+
+    # -- undefined values ---------------------------------------------------------------------
+
+    def undefined_where(self, mask: Array, value: Array, reason: str) -> Array:
+        """Replace values by NaN where `mask` holds, and remember why."""
+        self._reasons.append((mask, reason))
+        return self.xp.where(mask, self.xp.full_like(value, float("nan")), value)
+
+    def take_reasons(self) -> list[str | None]:
+        """Give and forget the reasons collected so far, one entry per triple."""
+        reasons: list[str | None] = [None] * self.shape[0]
+        for mask, reason in self._reasons:
+            for index, hit in enumerate(mask.tolist()):
+                if hit:
+                    reasons[index] = reason
+        self._reasons.clear()
+        return reasons
+
+    # -- shared maps --------------------------------------------------------------------------
+
+    def mean(self, image: Array) -> Array:
+        """Average over the pixels of each image, shape (N,)."""
+        return self.xp.mean(image, axis=(-2, -1))
+
+    def total(self, image: Array) -> Array:
+        """Sum over the pixels of each image, shape (N,)."""
+        return self.xp.sum(image, axis=(-2, -1))
+
+    def codes(self, name: Name) -> Array:
+        """Grey levels as integers, for histograms."""
+        xp = self.xp
+        return self.once(("codes", name), lambda: xp.astype(self[name], xp.int64))
+
+    def histogram(self, name: Name) -> Array:
+        """Shares of the 256 grey levels, shape (N, 256)."""
+        return self.once(("histogram", name), lambda: histograms(self.codes(name), LEVELS))
+
+    def joint_histogram(self, x: Name, y: Name) -> Array:
+        """Shares of the pairs of grey levels, shape (N, 256, 256)."""
+
+        def make() -> Array:
+            codes = self.codes(x) * LEVELS + self.codes(y)
+            return histograms(codes, LEVELS**2).reshape(-1, LEVELS, LEVELS)
+
+        return self.once(("joint", x, y), make)
+
+    def squared(self, name: Name) -> Array:
+        """Square of every pixel."""
+        return self.once(("squared", name), lambda: self[name] ** 2)
+
+    def gaussian_moments(self, x: Name, y: Name, size: int, sigma: float) -> Moments:
+        """Moments of two images under a Gaussian window, full windows only."""
+        taps = gaussian_taps(size, sigma)
+        key = (size, sigma)
+
+        def mean(name: Name) -> Array:
+            return self.once(("mean", name, key), lambda: smooth(self[name], taps))
+
+        def variance(name: Name) -> Array:
+            return self.once(
+                ("variance", name, key),
+                lambda: smooth(self.squared(name), taps) - mean(name) ** 2,
+            )
+
+        def make() -> Moments:
+            covariance = smooth(self[x] * self[y], taps) - mean(x) * mean(y)
+            return Moments(mean(x), mean(y), variance(x), variance(y), covariance)
+
+        return self.once(("moments", x, y, key), make)
+
+    def window_total(self, name: Name, size: int, power: int = 1) -> Array:
+        """Exact sums of an image, or of its squares, over all full square windows."""
+
+        def make() -> Array:
+            return window_sums(self[name] if power == 1 else self.squared(name), size)
+
+        return self.once(("window", name, size, power), make)
+
+    def sobel(self, name: Name) -> Gradient:
+        """Sobel edge strength and orientation, zeros beyond the border."""
+
+        def make() -> Gradient:
+            xp = self.xp
+            gx, gy = sobel_responses(self[name], xp)
+            vertical = gx == 0
+            slope = gy / xp.where(vertical, xp.ones_like(gx), gx)
+            half_turn = xp.full_like(gx, xp.pi / 2)
+            return Gradient(
+                strength=xp.sqrt(gx**2 + gy**2),
+                orientation=xp.where(vertical, half_turn, xp.atan(slope)),
+            )
+
+        return self.once(("sobel", name), make)
+
+
+def sobel_responses(images: Array, xp: Any) -> tuple[Array, Array]:
+    """Sobel responses rightwards and upwards, zeros beyond the border, shape (N, H, W).
+
+    Up, not down: a vertical edge counts as +pi/2, so the sense of the other axis decides which
+    orientations are near it. All published code of Q^{AB/F} has it this way.
+    """
+    padded = pad(images, xp)
+    columns = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
+    rows = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
+    return columns[:, :, 2:] - columns[:, :, :-2], rows[:, :-2] - rows[:, 2:]
+
+
+def pad(images: Array, xp: Any) -> Array:
+    """Surround images with one row and column of zeros."""
+    row = xp.zeros_like(images[:, :1])
+    tall = xp.concat([row, images, row], axis=1)
+    column = xp.zeros_like(tall[:, :, :1])
+    return xp.concat([column, tall, column], axis=2)

@@ -1,0 +1,67 @@
+"""Average gradient of the fused image."""
+
+from __future__ import annotations
+
+from fusebench.bench.types import Array
+from fusebench.metrics._base import metric
+from fusebench.metrics._triplet import Triplet
+
+
+@metric(
+    slug="ag",
+    label="AG",
+    title="Average gradient",
+    direction="higher",
+    bounds=(0.0, 255.0),
+    needs="fused",
+    min_size=2,
+    reference="G. Cui, H. Feng, Z. Xu, Q. Li, Y. Chen, Opt. Commun. 341, 2015",
+    doi="10.1016/j.optcom.2014.12.032",
+)
+def ag(t: Triplet) -> Array:
+    """Mean of sqrt((gx^2 + gy^2) / 2) over the fused image, with central differences.
+
+    Parameters
+    ----------
+    a, b, fused : array, shape (H, W) or (H, W, 3), uint8 (or float with `data_range`)
+        Source images and fused image; colour is scored on its BT.601 luma.
+    data_range : float, optional
+        White level of float images.
+
+    Returns
+    -------
+    float
+        In [0, 255] grey levels per pixel; 0 for a constant image. Higher is taken as better,
+        although noise raises it.
+
+    Raises
+    ------
+    ValueError
+        If a side is below 2 pixels.
+
+    Notes
+    -----
+    Central differences inside, one-sided ones on the border, mean over all pixels. Published code
+    also divides by (M-1)(N-1), leaves the 1/2 out, or uses forward differences (that one is `mg`
+    in the literature: another measure).
+
+    References
+    ----------
+    .. [1] G. Cui, H. Feng, Z. Xu, Q. Li, Y. Chen, "Detail preserved fusion of visible and infrared
+       images using regional saliency extraction and multi-scale image decomposition," Opt.
+       Commun. 341, 199-209, 2015. doi:10.1016/j.optcom.2014.12.032
+    """
+    xp = t.xp
+    f = t.fused
+    gx = xp.concat(
+        [
+            f[:, :, 1:2] - f[:, :, :1],
+            (f[:, :, 2:] - f[:, :, :-2]) / 2,
+            f[:, :, -1:] - f[:, :, -2:-1],
+        ],
+        axis=2,
+    )
+    gy = xp.concat(
+        [f[:, 1:2] - f[:, :1], (f[:, 2:] - f[:, :-2]) / 2, f[:, -1:] - f[:, -2:-1]], axis=1
+    )
+    return t.mean(xp.sqrt((gx**2 + gy**2) / 2))

@@ -1,0 +1,62 @@
+"""Sum of the correlations of differences."""
+
+from __future__ import annotations
+
+from fusebench.bench.types import Array
+from fusebench.metrics._base import metric
+from fusebench.metrics._triplet import Triplet
+
+
+@metric(
+    slug="scd",
+    label="SCD",
+    title="Sum of the correlations of differences",
+    direction="higher",
+    bounds=(-2.0, 2.0),
+    needs="sources",
+    reference="V. Aslantas, E. Bendes, AEU Int. J. Electron. Commun. 69(12), 2015",
+    doi="10.1016/j.aeue.2015.09.004",
+)
+def scd(t: Triplet) -> Array:
+    """Correlation of what the fused image adds to one source with the other source, summed.
+
+    Parameters
+    ----------
+    a, b, fused : array, shape (H, W) or (H, W, 3), uint8 (or float with `data_range`)
+        Source images and fused image; colour is scored on its BT.601 luma.
+    data_range : float, optional
+        White level of float images.
+
+    Returns
+    -------
+    float
+        corr(F - B, A) + corr(F - A, B) in [-2, 2], higher is better; symmetric in the sources.
+        NaN where a source or a difference is constant, as for three identical images.
+
+    Notes
+    -----
+    Differences are signed and in floating point. Published code on 8-bit arrays saturates negative
+    differences at zero and gives other values.
+
+    References
+    ----------
+    .. [1] V. Aslantas, E. Bendes, "A new image quality metric for image fusion: the sum of the
+       correlations of differences," AEU Int. J. Electron. Commun. 69(12), 1890-1896, 2015.
+       doi:10.1016/j.aeue.2015.09.004
+    """
+    value_a, flat_a = correlation(t.fused - t.b, t.a, t)
+    value_b, flat_b = correlation(t.fused - t.a, t.b, t)
+    reason = "a source, or the difference of the fused image from one, is constant"
+    return t.undefined_where(flat_a | flat_b, value_a + value_b, reason)
+
+
+def correlation(x: Array, y: Array, t: Triplet) -> tuple[Array, Array]:
+    """Pearson correlation of two images of whole numbers, and where one of them is constant."""
+    xp = t.xp
+    flat = (xp.max(x, axis=(-2, -1)) == xp.min(x, axis=(-2, -1))) | (
+        xp.max(y, axis=(-2, -1)) == xp.min(y, axis=(-2, -1))
+    )
+    dx = x - t.mean(x)[:, None, None]
+    dy = y - t.mean(y)[:, None, None]
+    power = t.total(dx**2) * t.total(dy**2)
+    return t.total(dx * dy) / xp.sqrt(xp.where(flat, xp.ones_like(power), power)), flat
