@@ -4,7 +4,9 @@ The rule for every image file, whatever its format:
 
 * one channel, or three equal ones, is a grey image ``(H, W)``; anything else is RGB ``(H, W, 3)``;
 * palettes are resolved; an alpha channel is dropped, not blended;
-* 16-bit values are scaled by 255 / 65535 and rounded, with no stretch to the values present;
+* 16-bit grey values are scaled by 255 / 65535 and rounded, with no stretch to the values present;
+  of 16-bit colour (or grey with alpha) the high byte is kept, as Pillow and OpenCV do (8-bit
+  images saved as 16-bit come back exactly either way);
 * pixels are taken as stored (an EXIF orientation is not applied, as MATLAB does not either);
 * floating-point files are refused, because their range is not known.
 """
@@ -12,8 +14,7 @@ The rule for every image file, whatever its format:
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
+import secrets
 import warnings
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ LUMA_WEIGHTS = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 # Values that differ from k + 1/2 by less than this are taken for k + 1/2 before rounding:
 # float32 in [0, 1] carries about 1.5e-5 grey levels of noise, which must not decide a tie.
-_TIE_NOISE = 1e-4
+_TIE_NOISE = 2e-5
 
 
 def is_image_file(path: Path) -> bool:
@@ -115,6 +116,7 @@ def write_image(path: str | Path, image: Image) -> None:
     path : str or Path
         Target; its ending chooses the format. Missing folders are made.
     image : uint8 array, shape (H, W) or (H, W, 3)
+        Three equal channels are written as one, which `read_image` would make of them anyway.
 
     Raises
     ------
@@ -126,17 +128,18 @@ def write_image(path: str | Path, image: Image) -> None:
         raise InputError(
             f"cannot write {path}: {path.suffix or 'no ending'} is not an image format; use .png"
         )
-    as_image("image", image)
+    pixels = as_image("image", image)
+    # Beside the target, so that the final rename cannot cross file systems; hidden, so that what
+    # a killed run leaves behind is not taken for an image; and opened by name, so that the file
+    # gets the permissions that any other file of the user has.
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The same folder, so that the final rename cannot cross file systems.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
-        os.close(handle)
         try:
-            PillowImage.fromarray(image).save(temporary)
-            Path(temporary).replace(path)
+            PillowImage.fromarray(pixels).save(temporary)
+            temporary.replace(path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
     except OSError as e:
         raise InputError(f"cannot write {path}: {e.strerror or e}") from None
@@ -210,7 +213,7 @@ def quantise(name: str, array: NDArray[Any], data_range: float | None) -> Image:
 def to_8_bit(levels: NDArray[np.floating[Any]]) -> Image:
     """Round grey levels to 8 bits as MATLAB's uint8() does: halves up, then clip to 0..255.
 
-    Float noise below 1e-4 levels does not decide a tie, so that the average of 3 and 4 is 4
+    Float noise below 2e-5 levels does not decide a tie, so that the average of 3 and 4 is 4
     however it was computed.
     """
     image: Image = np.clip(np.floor(levels + (0.5 + _TIE_NOISE)), 0, 255).astype(np.uint8)

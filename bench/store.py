@@ -427,7 +427,7 @@ class Store:
 
     # -- reading ------------------------------------------------------------------------------
 
-    def frame(self, statement: Select[Any]) -> pd.DataFrame:
+    def frame(self, statement: Select[*tuple[Any, ...]]) -> pd.DataFrame:
         """Run a query and give its rows as a table."""
         with self.engine.connect() as connection:
             return pd.read_sql(statement, connection)

@@ -227,7 +227,7 @@ def _to_tensor(name: str, value: ArrayLike) -> torch.Tensor:
 
 
 def load(
-    slug: str, *, device: Device = "auto", weights: str | None = None, **options: Any
+    slug: str, *, device: str = "auto", weights: str | None = None, **options: Any
 ) -> LoadedMethod:
     """Make a method ready to fuse.
 

@@ -1,0 +1,56 @@
+"""``fusebench leaderboard``: the results in a browser."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fusebench.bench.cli._common import Database, console, progress_bar
+
+
+def leaderboard(
+    db: Database = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8501,
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+) -> None:
+    """Browse rankings, images and methods; runs the demo first if there are no results yet."""
+    from fusebench import leaderboard as package
+    from fusebench.bench.store import Store, database_exists, default_url
+
+    url = db or default_url()
+    if not database_exists(url):
+        _run_demo(url)
+    # Problems with the database are better told here than in the browser.
+    Store.open(url, create=False).close()
+    app = Path(package.__file__).parent / "app.py"
+    settings = {
+        "server.port": port,
+        "server.headless": not browser,
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": False,
+    }
+    flags = [f"--{name}={str(value).lower()}" for name, value in settings.items()]
+    command = [sys.executable, "-m", "streamlit", "run", str(app), *flags]
+    try:
+        done = subprocess.run(command, env={**os.environ, "FUSEBENCH_DB": url}, check=False)
+    except KeyboardInterrupt:
+        return
+    if done.returncode:
+        raise typer.Exit(done.returncode)
+
+
+def _run_demo(url: str) -> None:
+    from fusebench.bench.pool import make_pool
+    from fusebench.bench.runner import run_suite
+    from fusebench.bench.store import Store
+    from fusebench.bench.suite import load_suite
+
+    console(stderr=True).print(f"No results in {url} yet: running the demo suite.", markup=False)
+    with closing(Store.open(url)) as store, progress_bar("demo") as progress:
+        run_suite(load_suite("demo"), store, pool=make_pool("local", None, None), progress=progress)

@@ -1,0 +1,103 @@
+"""Statistics that say whether a difference between two methods is real."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import wilcoxon
+
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How two methods differ on the same pairs.
+
+    Attributes
+    ----------
+    pairs, scenes : int
+        Number of pairs with a value for both, and of independent scenes among them.
+    mean : float
+        Mean of first minus second.
+    low, high : float
+        95% bootstrap interval of the mean, resampling scenes; NaN below 2 scenes.
+    wins, ties, losses : int
+        Pairs on which the first value is larger, equal, smaller.
+    p_value : float
+        Wilcoxon signed-rank test, two-sided; NaN where all values are equal.
+    """
+
+    pairs: int
+    scenes: int
+    mean: float
+    low: float
+    high: float
+    wins: int
+    ties: int
+    losses: int
+    p_value: float
+
+
+def paired_difference(
+    first: ArrayLike, second: ArrayLike, scenes: ArrayLike, seed: int = 0
+) -> PairedDifference:
+    """Compare two methods pair by pair.
+
+    Parameters
+    ----------
+    first, second : array, shape (N,)
+        Scores on the same pairs; pairs where one is not finite are left out.
+    scenes : array, shape (N,)
+        Scene, sequence or patient of each pair: pairs that share one are resampled together.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    PairedDifference
+    """
+    difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    known = np.isfinite(difference)
+    difference = difference[known]
+    _, scene = np.unique(np.asarray(scenes, dtype=str)[known], return_inverse=True)
+    low, high = _interval(difference, scene, np.random.default_rng(seed))
+    moved = difference[difference != 0]
+    return PairedDifference(
+        pairs=len(difference),
+        scenes=int(scene.max()) + 1 if len(scene) else 0,
+        mean=float(difference.mean()) if len(difference) else float("nan"),
+        low=low,
+        high=high,
+        wins=int((difference > 0).sum()),
+        ties=int((difference == 0).sum()),
+        losses=int((difference < 0).sum()),
+        p_value=float(wilcoxon(moved).pvalue) if len(moved) else float("nan"),
+    )
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Correct p-values for their number by Holm's step-down procedure; NaN stays NaN."""
+    p = np.asarray(p_values, dtype=np.float64)
+    corrected = np.full_like(p, np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known])]
+    factors = np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * factors))
+    return corrected
+
+
+def _interval(
+    values: NDArray[np.float64], scene: NDArray[np.intp], generator: np.random.Generator
+) -> tuple[float, float]:
+    """Percentile interval of the mean over resampled scenes."""
+    count = int(scene.max()) + 1 if len(scene) else 0
+    if count < 2:
+        return float("nan"), float("nan")
+    totals = np.bincount(scene, weights=values, minlength=count)
+    sizes = np.bincount(scene, minlength=count)
+    drawn = generator.integers(count, size=(RESAMPLES, count))
+    means = totals[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,567 @@
+"""Database rows to tables. No Streamlit here: the app, the commands and exports share it.
+
+The rules of a ranking:
+
+* one table holds one dataset, one task and one protocol, and the newest version of each metric;
+* a method that lacks a pair is shown without a rank, with the number of pairs it has;
+* a metric that is undefined on some pair for a ranked method is shown but does not count;
+* the rank is the mean of the ranks over the metrics that count, and says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+import pandas as pd
+from scipy.stats import rankdata
+from sqlalchemy import ColumnElement, and_, func, select, tuple_
+from sqlalchemy.orm import Session
+
+from fusebench.bench.schema import (
+    DatasetRow,
+    EntryRow,
+    EnvironmentRow,
+    FusedRow,
+    PairRow,
+    RunRow,
+    ScoreRow,
+)
+from fusebench.bench.store import Store
+from fusebench.bench.types import TASKS, Direction, InputError, Metric, Task
+from fusebench.metrics import METRICS
+
+ARROWS: dict[Direction, str] = {"higher": "↑", "lower": "↓"}
+# Metrics that say most to somebody who sees only a few of them.
+HEADLINE = ("psnr_ref", "ssim_ref", "qabf", "vif", "ssim", "scd", "mi", "q0")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A dataset and task that something was scored on.
+
+    Attributes
+    ----------
+    dataset_id : int
+        Row of the dataset.
+    dataset, title : str
+        Name such as ``"tno:25"``, and full name.
+    task : Task
+    pairs, referenced : int
+        Number of pairs, and of those with a reference.
+    root : str or None
+        Folder of the images when they were last seen.
+    """
+
+    dataset_id: int
+    dataset: str
+    title: str
+    task: Task
+    pairs: int
+    referenced: int
+    root: str | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric in a ranking.
+
+    Attributes
+    ----------
+    metric : Metric
+    expected : int
+        Number of pairs that can have a value.
+    counts : bool
+        Whether it is ranked: every complete competitor has a value on every expected pair.
+    """
+
+    metric: Metric
+    expected: int
+    counts: bool
+
+    @property
+    def slug(self) -> str:
+        """Name of the metric in code."""
+        return self.metric.slug
+
+    @property
+    def heading(self) -> str:
+        """Label with the arrow of the better direction."""
+        return f"{self.metric.label} {ARROWS[self.metric.direction]}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Mean over `n` pairs (None where there is none) and its place, 1 being best."""
+
+    mean: float | None
+    n: int
+    place: int | None
+
+
+@dataclass(frozen=True)
+class Competitor:
+    """Who or what made the fused images on one dataset and task.
+
+    Attributes
+    ----------
+    entry_id : int
+    label, slug, kind, origin, device : str
+        Name in tables, method in code ("" unless a method), what it is and where it ran.
+    pairs, failed : int
+        Pairs with an image, and pairs with an error instead.
+    seconds : float or None
+        Median time of a fusion.
+    """
+
+    entry_id: int
+    label: str
+    slug: str
+    kind: str
+    origin: str
+    device: str
+    pairs: int
+    failed: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One competitor in a ranking; without a rank where it lacks a pair."""
+
+    competitor: Competitor
+    rank: int | None
+    mean_rank: float | None
+    cells: dict[str, Cell]
+
+    @property
+    def label(self) -> str:
+        """Name of the competitor."""
+        return self.competitor.label
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A table: competitors on one dataset and task under one protocol."""
+
+    evaluation: Evaluation
+    protocol: str
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def rule(self) -> str:
+        """Say in one sentence how the order came about."""
+        counted = [c.metric.label for c in self.columns if c.counts]
+        if not counted:
+            return "Nothing to rank by: no metric is defined on every pair."
+        if len(counted) == 1:
+            return f"Ranked by {counted[0]}, mean over {self.evaluation.pairs} pairs."
+        return (
+            f"Ranked by the mean of the ranks over {len(counted)} metrics, "
+            f"each a mean over {self.evaluation.pairs} pairs."
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """Give the table with plain numbers; a column of means for each metric slug."""
+        records = [
+            {
+                "method": line.label,
+                "rank": line.rank,
+                "mean_rank": line.mean_rank,
+                "pairs": line.competitor.pairs,
+                "failed": line.competitor.failed,
+                "device": line.competitor.device,
+                "seconds": line.competitor.seconds,
+                **{slug: cell.mean for slug, cell in line.cells.items()},
+            }
+            for line in self.lines
+        ]
+        return pd.DataFrame(records).astype({"rank": "Int64"}).set_index("method")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the table as plain data for JSON; values that are no numbers become None."""
+        return {
+            "dataset": self.evaluation.dataset,
+            "task": self.evaluation.task,
+            "protocol": self.protocol,
+            "pairs": self.evaluation.pairs,
+            "rule": self.rule,
+            "metrics": {
+                c.slug: {
+                    "label": c.metric.label,
+                    "direction": c.metric.direction,
+                    "version": c.metric.version,
+                    "pairs": c.expected,
+                    "counts": c.counts,
+                }
+                for c in self.columns
+            },
+            "methods": [
+                {
+                    "method": line.label,
+                    "slug": line.competitor.slug or None,
+                    "origin": line.competitor.origin,
+                    "device": line.competitor.device,
+                    "rank": line.rank,
+                    "mean_rank": line.mean_rank,
+                    "pairs": line.competitor.pairs,
+                    "failed": line.competitor.failed,
+                    "seconds": line.competitor.seconds,
+                    "scores": {
+                        slug: {"mean": finite(cell.mean), "pairs": cell.n, "place": cell.place}
+                        for slug, cell in line.cells.items()
+                    },
+                }
+                for line in self.lines
+            ],
+        }
+
+
+def finite(value: float | None) -> float | None:
+    """Give a number that JSON can hold, or None."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def evaluations(store: Store) -> list[Evaluation]:
+    """List what was scored, in the order of tasks and names.
+
+    Where one name stands for several sets of pixels, the newest is listed.
+    """
+    newest = select(func.max(DatasetRow.id)).group_by(DatasetRow.name)
+    tried = select(PairRow.id).join(FusedRow, FusedRow.pair_id == PairRow.id).distinct().subquery()
+    statement = (
+        select(
+            DatasetRow.id,
+            DatasetRow.name,
+            DatasetRow.title,
+            DatasetRow.root,
+            PairRow.task,
+            func.count(PairRow.id).label("pairs"),
+            func.count(PairRow.reference_digest).label("referenced"),
+            func.count(tried.c.id).label("tried"),
+        )
+        .join(PairRow, PairRow.dataset_id == DatasetRow.id)
+        .outerjoin(tried, tried.c.id == PairRow.id)
+        .where(DatasetRow.id.in_(newest))
+        .group_by(DatasetRow.id, DatasetRow.name, DatasetRow.title, DatasetRow.root, PairRow.task)
+    )
+    with store.engine.connect() as connection:
+        found = [
+            Evaluation(
+                dataset_id=row.id,
+                dataset=row.name,
+                title=row.title,
+                task=row.task,
+                pairs=row.pairs,
+                referenced=row.referenced,
+                root=row.root,
+            )
+            for row in connection.execute(statement)
+            if row.tried
+        ]
+    return sorted(found, key=lambda e: (TASKS.index(e.task), e.dataset))
+
+
+def find_evaluations(
+    store: Store, dataset: str | None = None, task: str | None = None
+) -> list[Evaluation]:
+    """List what was scored on a dataset (``tno`` stands for all its splits) or for a task.
+
+    Raises
+    ------
+    InputError
+        If nothing was.
+    """
+    found = [
+        e
+        for e in evaluations(store)
+        if (dataset is None or dataset in (e.dataset, e.dataset.partition(":")[0]))
+        and (task is None or e.task == task)
+    ]
+    if not found:
+        have = ", ".join(sorted({e.dataset for e in evaluations(store)})) or "nothing"
+        wanted = " ".join(x for x in (dataset, task) if x) or "any dataset"
+        raise InputError(f"no results on {wanted} in this database; it holds {have}")
+    return found
+
+
+def protocols_used(store: Store) -> list[str]:
+    """List the protocols that scores were computed under."""
+    with store.engine.connect() as connection:
+        return sorted(connection.execute(select(ScoreRow.protocol).distinct()).scalars())
+
+
+def ranking(
+    store: Store,
+    evaluation: Evaluation,
+    metrics: str | Iterable[str] = "all",
+    protocol: str = "canonical",
+) -> Ranking:
+    """Rank all competitors on one dataset and task.
+
+    Parameters
+    ----------
+    store : Store
+    evaluation : Evaluation
+    metrics : str or list of str
+        "all" for every metric with a value, or slugs.
+    protocol : str
+
+    Returns
+    -------
+    Ranking
+        Ordered by rank; competitors that lack a pair come last, unranked.
+    """
+    records = list(METRICS) if metrics == "all" else _named(metrics)
+    means = _means(store, evaluation, protocol, records)
+    if metrics == "all":
+        present = {metric for _, metric in means}
+        records = [r for r in records if r.slug in present]
+    competitors = _competitors(store, evaluation)
+    complete = [c for c in competitors if c.pairs == evaluation.pairs]
+    places: dict[str, dict[Competitor, float]] = {}
+    columns = []
+    for record in records:
+        expected = evaluation.referenced if record.needs == "reference" else evaluation.pairs
+        found = [means.get((c, record.slug), _NOTHING) for c in complete]
+        counts = bool(complete) and all(cell.n == expected > 0 for cell in found)
+        if counts:
+            ranks = rankdata([_badness(cell.mean, record) for cell in found], method="average")
+            places[record.slug] = dict(zip(complete, ranks.tolist(), strict=True))
+        columns.append(Column(record, expected, counts))
+    mean_ranks = {
+        c: sum(place[c] for place in places.values()) / len(places) for c in complete if places
+    }
+    lines = [
+        Line(
+            competitor=c,
+            rank=1 + sum(other < mean_ranks[c] for other in mean_ranks.values())
+            if c in mean_ranks
+            else None,
+            mean_rank=mean_ranks.get(c),
+            cells={
+                r.slug: replace(
+                    means.get((c, r.slug), _NOTHING), place=_place(places.get(r.slug, {}), c)
+                )
+                for r in records
+            },
+        )
+        for c in competitors
+    ]
+    lines.sort(key=lambda x: (x.rank is None, x.rank or 0, -x.competitor.pairs, x.label))
+    return Ranking(evaluation, protocol, tuple(columns), tuple(lines))
+
+
+def pair_scores(
+    store: Store,
+    evaluation: Evaluation,
+    metrics: str | Iterable[str] = "all",
+    protocol: str = "canonical",
+) -> pd.DataFrame:
+    """Give every single score on one dataset and task.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``method, entry_id, device, pair, scene, metric, version, value, error``.
+    """
+    records = list(METRICS) if metrics == "all" else _named(metrics)
+    statement = (
+        select(
+            EntryRow.label.label("method"),
+            EntryRow.id.label("entry_id"),
+            FusedRow.device,
+            PairRow.key.label("pair"),
+            PairRow.scene,
+            ScoreRow.metric,
+            ScoreRow.version,
+            ScoreRow.value,
+            ScoreRow.error,
+        )
+        .select_from(ScoreRow)
+        .join(FusedRow, FusedRow.id == ScoreRow.fused_id)
+        .join(PairRow, PairRow.id == FusedRow.pair_id)
+        .join(EntryRow, EntryRow.id == FusedRow.entry_id)
+        .where(_in(evaluation), ScoreRow.protocol == protocol, _newest(records))
+        .order_by(EntryRow.label, FusedRow.device, PairRow.key, ScoreRow.metric)
+    )
+    return store.frame(statement)
+
+
+def fused_images(store: Store, evaluation: Evaluation, key: str) -> pd.DataFrame:
+    """Give what every competitor made of one pair.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``method, entry_id, device, image_digest, error, seconds``.
+    """
+    statement = (
+        select(
+            EntryRow.label.label("method"),
+            EntryRow.id.label("entry_id"),
+            FusedRow.device,
+            FusedRow.image_digest,
+            FusedRow.error,
+            FusedRow.seconds,
+        )
+        .select_from(FusedRow)
+        .join(PairRow, PairRow.id == FusedRow.pair_id)
+        .join(EntryRow, EntryRow.id == FusedRow.entry_id)
+        .where(_in(evaluation), PairRow.key == key)
+        .order_by(EntryRow.label, FusedRow.device)
+    )
+    return store.frame(statement)
+
+
+def pair_keys(store: Store, evaluation: Evaluation) -> list[str]:
+    """List the keys of a dataset's pairs for one task."""
+    statement = select(PairRow.key).where(_in(evaluation)).order_by(PairRow.key)
+    with store.engine.connect() as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def entries(store: Store) -> list[EntryRow]:
+    """List all competitors by label."""
+    with Session(store.engine) as session:
+        return list(session.scalars(select(EntryRow).order_by(EntryRow.label, EntryRow.id)))
+
+
+def provenance(store: Store, entry_id: int) -> list[dict[str, Any]]:
+    """Tell which runs and machines the results of a competitor come from.
+
+    Returns
+    -------
+    list of dict
+        ``run, started, workers, device, pairs, failed, seconds`` (median time of a fusion) and
+        the ``facts`` of the environment, for each run and device.
+    """
+    statement = (
+        select(
+            RunRow.id.label("run_id"),
+            RunRow.name.label("run"),
+            RunRow.started,
+            RunRow.workers,
+            FusedRow.device,
+            FusedRow.image_digest,
+            FusedRow.seconds,
+            EnvironmentRow.facts,
+        )
+        .select_from(FusedRow)
+        .join(RunRow, RunRow.id == FusedRow.run_id)
+        .join(EnvironmentRow, EnvironmentRow.id == RunRow.environment_id)
+        .where(FusedRow.entry_id == entry_id)
+    )
+    groups: dict[tuple[int, str], list[Any]] = {}
+    with store.engine.connect() as connection:
+        for row in connection.execute(statement):
+            groups.setdefault((row.run_id, row.device), []).append(row)
+    return [
+        {
+            "run": rows[0].run,
+            "started": rows[0].started,
+            "workers": rows[0].workers,
+            "device": rows[0].device,
+            "pairs": sum(r.image_digest is not None for r in rows),
+            "failed": sum(r.image_digest is None for r in rows),
+            "seconds": _median([r.seconds for r in rows]),
+            "facts": rows[0].facts,
+        }
+        for _, rows in sorted(groups.items(), reverse=True)
+    ]
+
+
+_NOTHING = Cell(None, 0, None)
+
+
+def _named(metrics: str | Iterable[str]) -> list[Metric]:
+    names = metrics.split(",") if isinstance(metrics, str) else metrics
+    return list(dict.fromkeys(METRICS[name.strip()] for name in names))
+
+
+def _in(evaluation: Evaluation) -> ColumnElement[bool]:
+    return and_(PairRow.dataset_id == evaluation.dataset_id, PairRow.task == evaluation.task)
+
+
+def _newest(records: Iterable[Metric]) -> ColumnElement[bool]:
+    """Keep the scores of the versions that this code computes; older ones are history."""
+    pairs = [(r.slug, r.version) for r in records]
+    return tuple_(ScoreRow.metric, ScoreRow.version).in_(pairs)
+
+
+def _competitors(store: Store, evaluation: Evaluation) -> list[Competitor]:
+    statement = (
+        select(EntryRow, FusedRow.device, FusedRow.image_digest, FusedRow.seconds)
+        .select_from(FusedRow)
+        .join(PairRow, PairRow.id == FusedRow.pair_id)
+        .join(EntryRow, EntryRow.id == FusedRow.entry_id)
+        .where(_in(evaluation))
+    )
+    groups: dict[tuple[int, str], list[Any]] = {}
+    with Session(store.engine) as session:
+        for row in session.execute(statement):
+            groups.setdefault((row.EntryRow.id, row.device), []).append(row)
+        devices = Counter(entry_id for entry_id, _ in groups)
+        return [
+            Competitor(
+                entry_id=entry_id,
+                # One method run on two devices is two lines, told apart by the device.
+                label=rows[0].EntryRow.label + (f" ({device})" if devices[entry_id] > 1 else ""),
+                slug=rows[0].EntryRow.slug,
+                kind=rows[0].EntryRow.kind,
+                origin=rows[0].EntryRow.origin,
+                device=device,
+                pairs=sum(r.image_digest is not None for r in rows),
+                failed=sum(r.image_digest is None for r in rows),
+                seconds=_median([r.seconds for r in rows]),
+            )
+            for (entry_id, device), rows in groups.items()
+        ]
+
+
+def _means(
+    store: Store, evaluation: Evaluation, protocol: str, records: Iterable[Metric]
+) -> dict[tuple[Competitor, str], Cell]:
+    statement = (
+        select(
+            FusedRow.entry_id,
+            FusedRow.device,
+            ScoreRow.metric,
+            func.avg(ScoreRow.value),
+            func.count(ScoreRow.value),
+        )
+        .select_from(ScoreRow)
+        .join(FusedRow, FusedRow.id == ScoreRow.fused_id)
+        .join(PairRow, PairRow.id == FusedRow.pair_id)
+        .where(_in(evaluation), ScoreRow.protocol == protocol, _newest(records))
+        .group_by(FusedRow.entry_id, FusedRow.device, ScoreRow.metric)
+    )
+    by_key = {(c.entry_id, c.device): c for c in _competitors(store, evaluation)}
+    with store.engine.connect() as connection:
+        return {
+            (by_key[entry_id, device], metric): Cell(None if n == 0 else float(mean), n, None)
+            for entry_id, device, metric, mean, n in connection.execute(statement)
+        }
+
+
+def _badness(mean: float | None, record: Metric) -> float:
+    """Turn a mean into a number whose smallest value is best."""
+    value = math.inf if mean is None else mean
+    # Ten digits: float noise must not separate methods that tie.
+    return float(f"{-value if record.direction == 'higher' else value:.10g}")
+
+
+def _place(places: Mapping[Competitor, float], competitor: Competitor) -> int | None:
+    if competitor not in places:
+        return None
+    return 1 + sum(other < places[competitor] for other in places.values())
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return median(known) if known else None

@@ -1,0 +1,117 @@
+"""Rankings as text to paste: Markdown and LaTeX through Jinja2, CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, get_args
+
+import jinja2
+
+from fusebench.bench.types import TASK_TITLES, InputError
+from fusebench.leaderboard.board import Cell, Ranking
+
+Format = Literal["json", "csv", "latex", "markdown"]
+FORMATS: tuple[str, ...] = get_args(Format)
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+}
+
+
+def export(rankings: Sequence[Ranking], form: str) -> str:
+    """Write rankings as text.
+
+    Parameters
+    ----------
+    rankings : sequence of Ranking
+    form : {"json", "csv", "latex", "markdown"}
+
+    Returns
+    -------
+    str
+        One document; its tables follow each other.
+
+    Raises
+    ------
+    InputError
+        If the format is unknown.
+    """
+    if form == "json":
+        return json.dumps([r.to_dict() for r in rankings], indent=2)
+    if form == "csv":
+        frames = []
+        for r in rankings:
+            frame = r.frame().reset_index()
+            frame.insert(0, "dataset", r.evaluation.dataset)
+            frame.insert(1, "task", r.evaluation.task)
+            frame.insert(2, "protocol", r.protocol)
+            frames.append(frame.to_csv(index=False))
+        return "\n".join(frames).rstrip("\n")
+    if form not in FORMATS:
+        raise InputError(f"unknown format {form!r}; expected {', '.join(FORMATS)}")
+    template = _templates().get_template(
+        "ranking.md.j2" if form == "markdown" else "ranking.tex.j2"
+    )
+    return "\n\n".join(
+        template.render(
+            ranking=r,
+            task=TASK_TITLES[r.evaluation.task],
+            headings=[c.heading for c in r.columns],
+        ).rstrip()
+        for r in rankings
+    )
+
+
+def number(cell: Cell) -> str:
+    """Write a mean with four significant digits; a missing one is a dash."""
+    return format_value(cell.mean)
+
+
+def format_value(value: float | None) -> str:
+    """Write a score with four significant digits and no exponent; a missing one is a dash."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    magnitude = 0 if value == 0 else math.floor(math.log10(abs(value)))
+    return f"{value:.{min(6, max(0, 3 - magnitude))}f}"
+
+
+def _escape_markdown(text: object) -> str:
+    escaped = re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", str(text))
+    return " ".join(escaped.split())
+
+
+def _escape_latex(text: object) -> str:
+    return " ".join("".join(_LATEX.get(c, c) for c in str(text)).split())
+
+
+@lru_cache(maxsize=1)
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        # Text formats: each value is escaped by the filter of its own format.
+        autoescape=False,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters["md"] = _escape_markdown
+    environment.filters["tex"] = _escape_latex
+    environment.filters["number"] = number
+    return environment

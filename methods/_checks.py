@@ -1,0 +1,31 @@
+"""Checks of option values that several methods share."""
+
+from __future__ import annotations
+
+import math
+
+from fusebench.bench.types import InputError
+
+
+def require_count(option: str, value: int) -> None:
+    """Check that a number of levels, pixels or iterations is at least one.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if value < 1:
+        raise InputError(f"{option} is {value}; expected a whole number of at least 1")
+
+
+def require_positive(option: str, value: float) -> None:
+    """Check that a number is finite and above zero.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if not (value > 0 and math.isfinite(value)):
+        raise InputError(f"{option} is {value}; expected a finite number above 0")

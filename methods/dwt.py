@@ -1,0 +1,120 @@
+"""Fusion by the discrete wavelet transform."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pywt
+
+from fusebench.bench.types import Fidelity, InputError
+from fusebench.methods._base import Plane, method, on_planes
+from fusebench.methods._checks import require_count
+from fusebench.methods._pyramid import choose_max
+
+if TYPE_CHECKING:
+    from fusebench.methods._base import TensorFusion
+
+_MODE = "periodization"
+
+
+@method(
+    slug="dwt",
+    label="DWT",
+    title="Discrete wavelet transform",
+    reference="H. Li, B. S. Manjunath, S. K. Mitra, Multisensor image fusion using the wavelet "
+    "transform, Graph. Models Image Process. 57(3), 1995",
+    doi="10.1006/gmip.1995.1022",
+    origin="reimplemented",
+    colour="per_channel",
+    fidelity=(
+        Fidelity(
+            against="dwt_fuse.m of the MST-SR toolbox run in Octave on lossless grey pairs (3 TNO, "
+            "1 RoadScene, 1 Lytro, 1 MRI-CT), with an exact Haar transform in place of MATLAB's",
+            images=6,
+            within_one=1.0,
+            mean_abs=0.0,
+            max_abs=0.0,
+        ),
+    ),
+    notes="Some papers call 'Wavelet' a call of wfusimg with mean rules. That is the plain average "
+    "of the sources: see the method average.",
+)
+def dwt(*, levels: int = 4, wavelet: str = "db1") -> TensorFusion:
+    """Discrete wavelet transform: strongest detail of either source, mean of the rest.
+
+    Parameters
+    ----------
+    levels : int
+        Number of scales, at least 1. Halving ends early once a single pixel is left.
+    wavelet : str
+        Name of a discrete wavelet of PyWavelets; "db1" is Haar's.
+
+    Returns
+    -------
+    callable
+        Function of two source tensors; see `fusebench.methods.LoadedMethod`.
+
+    Raises
+    ------
+    InputError
+        If `levels` is below 1, or there is no such wavelet.
+
+    Notes
+    -----
+    Periodic, decimated transform; a side that is odd at some level repeats its last sample there
+    and is cropped again. The three detail bands of each level are fused by choose-max in a 3x3
+    window with a consistency check [1]_, the coarsest band by the mean: the settings of the MST-SR
+    toolbox that comparisons run. Fusing an image with itself gives the image back ("dmey" comes
+    close only: its filters are approximate).
+
+    Haar coefficients of 8-bit images tie all the time. With the usual taps 1/sqrt(2) rounding
+    decides those ties, which moves 0.2 to 4 % of the pixels of a fused image by more than one level
+    between two implementations (MATLAB's included). Here filters are scaled to a largest tap
+    of 1, so that Haar coefficients of grey levels are whole numbers and equal ones stay equal on
+    every computer; comparisons inside a band do not depend on that scale.
+
+    References
+    ----------
+    .. [1] H. Li, B. S. Manjunath, S. K. Mitra, "Multisensor image fusion using the wavelet
+       transform," Graph. Models Image Process. 57(3), 1995. doi:10.1006/gmip.1995.1022
+    """
+    require_count("levels", levels)
+    filters = _filters(wavelet)
+
+    def fuse(a: Plane, b: Plane) -> Plane:
+        return _fuse(a, b, levels, filters)
+
+    return on_planes(fuse)
+
+
+def _filters(name: str) -> pywt.Wavelet:
+    if name not in pywt.wavelist(kind="discrete"):
+        raise InputError(
+            f"wavelet is {name!r}; expected a discrete wavelet of PyWavelets, such as db1, db2, "
+            "sym4 or bior2.2"
+        )
+    wavelet = pywt.Wavelet(name)
+    low, high = np.max(np.abs(wavelet.dec_lo)), np.max(np.abs(wavelet.dec_hi))
+    bank = (
+        np.array(wavelet.dec_lo) / low,
+        np.array(wavelet.dec_hi) / high,
+        np.array(wavelet.rec_lo) * low,
+        np.array(wavelet.rec_hi) * high,
+    )
+    return pywt.Wavelet(f"{name} with a largest tap of 1", filter_bank=bank)
+
+
+def _fuse(a: Plane, b: Plane, levels: int, filters: pywt.Wavelet) -> Plane:
+    sizes, details = [], []
+    for _ in range(levels):
+        if max(a.shape) == 1:
+            break
+        sizes.append(a.shape)
+        a, details_a = pywt.dwt2(a, filters, mode=_MODE)
+        b, details_b = pywt.dwt2(b, filters, mode=_MODE)
+        details.append([choose_max(x, y) for x, y in zip(details_a, details_b, strict=True)])
+    fused: Plane = (a + b) / 2
+    for (height, width), bands in zip(reversed(sizes), reversed(details), strict=True):
+        fused = pywt.idwt2((fused, bands), filters, mode=_MODE)[:height, :width]
+    return fused
