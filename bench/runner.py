@@ -57,6 +57,8 @@ class Report:
         Pairs that were complete before.
     failures : list of str
         ``label, dataset, pair: reason`` for every pair without a result, old and new.
+    warnings : list of str
+        Images that are not those of the frozen split.
     interrupted : bool
         Whether the user stopped it.
     """
@@ -64,6 +66,7 @@ class Report:
     done: int = 0
     kept: int = 0
     failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     interrupted: bool = False
 
 
@@ -122,6 +125,10 @@ class Session:
         """
         dataset = datasets.load(name, root)
         facts = dataset.inspect()
+        if dataset.frozen:
+            self.report.warnings += [
+                f"{name}: {difference}" for difference in datasets.verify(dataset, facts)
+            ]
         return Opened(dataset, facts, self.store.add_dataset(dataset, facts))
 
     def metrics_for(self, facts: PairFacts) -> list[Metric]:

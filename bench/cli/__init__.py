@@ -69,7 +69,10 @@ def main() -> None:
         _complain(str(e))
         status = 2
     except _UsageError as e:
-        _complain(e.format_message())
+        if type(e).__name__ == "NoArgsIsHelpError":
+            typer.echo(e.format_message())
+        else:
+            _complain(e.format_message())
         status = 2
     except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted")

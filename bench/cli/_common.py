@@ -116,6 +116,8 @@ def finish(report: Report) -> None:
     typer.Exit
     """
     out = console(stderr=True)
+    for warning in report.warnings:
+        out.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
     for failure in report.failures:
         out.print(f"failed: {failure}", style="red", markup=False, highlight=False, soft_wrap=True)
     kept = f", {report.kept} kept from before" if report.kept else ""
