@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fusebench.bench.images import pixel_digest
+from fusebench.bench.images import pixel_digest, write_image
 from fusebench.bench.registry import Registry, unknown_name
 from fusebench.bench.types import (
     DatasetInfo,
@@ -49,6 +49,34 @@ class PairFacts:
     reference_digest: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class FrozenPair:
+    """What a frozen split says of one pair: facts, never pixels.
+
+    Attributes
+    ----------
+    key, scene : str
+        As in `fusebench.bench.types.Pair`.
+    title : str
+        Name of the picture in its original collection.
+    a_digest, b_digest, reference_digest : str
+        sha256 of the pixels (`fusebench.bench.images.pixel_digest`); None for no reference.
+    elsewhere : tuple of str
+        The same pair in other lists, as ``folder/stem``.
+    notes : str
+        What is odd about it.
+    """
+
+    key: str
+    scene: str
+    title: str
+    a_digest: str
+    b_digest: str
+    reference_digest: str | None
+    elsewhere: tuple[str, ...] = ()
+    notes: str = ""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Pairs that are read when asked for, so that memory does not grow with their number.
@@ -65,6 +93,10 @@ class Dataset:
         Keys of its pairs, in order.
     root : Path or None
         Folder the images are in; None where they are made at run time.
+    frozen : mapping of str to FrozenPair
+        What the frozen split says of each pair; empty where there is no such split.
+    extra : tuple of str
+        Files beside the pairs that no pair uses, for datasets with a frozen split.
     """
 
     name: str
@@ -73,6 +105,8 @@ class Dataset:
     keys: tuple[str, ...]
     root: Path | None
     _read: Callable[[str], Pair] = field(repr=False)
+    frozen: Mapping[str, FrozenPair] = field(default_factory=dict, repr=False)
+    extra: tuple[str, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -133,6 +167,104 @@ def dataset_digest(facts: Sequence[PairFacts]) -> str:
     for f in sorted(facts, key=lambda f: f.key):
         digest.update("\n".join([f.key, f.a_digest, f.b_digest, f.reference_digest or ""]).encode())
     return digest.hexdigest()
+
+
+def verify(dataset: Dataset, facts: Sequence[PairFacts] | None = None) -> list[str]:
+    """Compare a dataset with its frozen split.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With a frozen split (`Dataset.frozen`).
+    facts : sequence of PairFacts, optional
+        Result of `Dataset.inspect`, to save reading every pair again.
+
+    Returns
+    -------
+    list of str
+        One line per difference: pairs that are missing or cannot be read, images whose pixels
+        differ, files that belong to no pair. Empty when everything is as frozen.
+
+    Raises
+    ------
+    InputError
+        If the dataset has no frozen split to compare with.
+    """
+    if not dataset.frozen:
+        raise InputError(
+            f"{dataset.name} has no frozen split to compare with: its pairs are the user's own"
+        )
+    known = {f.key: f for f in facts or ()}
+    differences = [f"{key}: missing" for key in dataset.frozen if key not in dataset.keys]
+    for key in dataset.keys:
+        try:
+            found = known[key] if key in known else pair_facts(dataset[key])
+        except FusebenchError as e:
+            differences.append(f"{key}: {e}")
+        else:
+            differences += _differences(found, dataset.frozen.get(key))
+    return differences + [f"extra file: {name}" for name in dataset.extra]
+
+
+def _differences(found: PairFacts, frozen: FrozenPair | None) -> list[str]:
+    if frozen is None:
+        return [f"{found.key}: not in the frozen split"]
+    if (found.a_digest, found.b_digest) == (frozen.b_digest, frozen.a_digest):
+        return [f"{found.key}: a and b are exchanged"]
+    sides = (
+        ("a", found.a_digest, frozen.a_digest),
+        ("b", found.b_digest, frozen.b_digest),
+        ("reference", found.reference_digest, frozen.reference_digest),
+    )
+    return [f"{found.key}: {name} has other pixels" for name, is_, was in sides if is_ != was]
+
+
+def export(dataset: Dataset, folder: str | Path) -> list[Path]:
+    """Write the pairs of a dataset as PNG files, for programs outside fusebench.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Anything `load` gives.
+    folder : path
+        Where ``a/KEY.png``, ``b/KEY.png`` and, where there is one, ``reference/KEY.png`` go. A
+        dataset of several tasks gets one such folder per task: ``mff/a/KEY.png``.
+
+    Returns
+    -------
+    list of Path
+        The folders that ``load("folder:TASK", root=…)`` reads back, pixel by pixel.
+
+    Raises
+    ------
+    InputError
+        If the folders already hold other files, or cannot be written.
+    """
+    several = len(dataset.info.tasks) > 1 and len({pair.task for pair in dataset}) > 1
+    roots: dict[Path, None] = {}
+    for pair in dataset:
+        root = Path(folder).expanduser() / (pair.task if several else "")
+        images = {"a": pair.a, "b": pair.b, "reference": pair.reference}
+        if root not in roots:
+            _require_no_others(root, set(images), {f"{key}.png" for key in dataset.keys})
+        roots[root] = None
+        for name, image in images.items():
+            if image is not None:
+                write_image(root / name / f"{pair.key}.png", image)
+    return list(roots)
+
+
+def _require_no_others(root: Path, folders: set[str], wanted: set[str]) -> None:
+    others = [
+        f"{path.parent.name}/{path.name}"
+        for name in sorted(folders)
+        for path in (sorted((root / name).iterdir()) if (root / name).is_dir() else [])
+        if path.name not in wanted
+    ]
+    if others:
+        raise InputError(
+            f"{root} already holds {listing('other file', others)}; give an empty folder"
+        )
 
 
 def listing(what: str, names: Sequence[str], most: int = 10) -> str:

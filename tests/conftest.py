@@ -5,14 +5,63 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from fusebench.bench.images import Image, write_image
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Folder of images and published values that are too large for the repository."""
-    beside = Path(__file__).resolve().parents[2] / "shared"
-    folder = Path(os.environ.get("FUSEBENCH_SHARED", beside))
-    if not folder.is_dir():
-        pytest.skip(f"{folder} does not exist; set FUSEBENCH_SHARED to the shared folder")
+    """The shared folder of images and published values; the test is skipped where it is absent."""
+    named = os.environ.get("FUSEBENCH_SHARED")
+    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared"
+    if not (folder / "golden").is_dir():
+        pytest.skip("no shared folder of images and published values (set FUSEBENCH_SHARED)")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_cache_and_database(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep tests away from the user's cache and database."""
+    folder = tmp_path_factory.mktemp("fusebench")
+    monkeypatch.setenv("FUSEBENCH_CACHE", str(folder / "cache"))
+    monkeypatch.setenv("FUSEBENCH_DB", f"sqlite:///{folder / 'results.db'}")
+
+
+def picture(seed: int, height: int = 48, width: int = 64, channels: int = 1) -> Image:
+    """A small textured picture: smooth shading and grain, in every grey level."""
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    planes = [
+        128 + 60 * np.sin(x / (5 + seed % 7) + k) + 40 * np.cos(y / (4 + seed % 5) - k)
+        for k in range(channels)
+    ]
+    grain = generator.normal(0, 8, (height, width))
+    stack = np.stack([np.clip(p + grain, 0, 255) for p in planes], axis=-1).astype(np.uint8)
+    return stack[..., 0] if channels == 1 else stack
+
+
+@pytest.fixture
+def pair_root(tmp_path: Path) -> Path:
+    """Three infrared-visible pairs: grey, grey beside colour, and an odd size."""
+    root = tmp_path / "pairs"
+    write_image(root / "ir" / "01.png", picture(1))
+    write_image(root / "vi" / "01.png", picture(2))
+    write_image(root / "ir" / "02.png", picture(3))
+    write_image(root / "vi" / "02.png", picture(4, channels=3))
+    write_image(root / "ir" / "03.png", picture(5, 45, 51))
+    write_image(root / "vi" / "03.png", picture(6, 45, 51))
+    return root
+
+
+@pytest.fixture
+def fused_folder(tmp_path: Path, pair_root: Path) -> Path:
+    """Somebody's results on these pairs: simply the visible images."""
+    folder = tmp_path / "fused"
+    folder.mkdir()
+    for path in (pair_root / "vi").iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
     return folder

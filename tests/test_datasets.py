@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from fusebench.bench.images import read_image, write_image
 from fusebench.bench.types import Image, InputError, MissingDataError, UnknownNameError
 from fusebench.datasets import (
@@ -427,9 +428,8 @@ def test_verify_knows_pairs_that_the_split_lacks() -> None:
     dataset = load("demo:medical")
     first, *others = dataset.keys
     known = {key: dataset.frozen[key] for key in others}
-    unknown = Dataset(
-        "x", dataset.info, "", dataset.keys[:-1], None, dataset._read, {**known, "gone": known[others[0]]}
-    )
+    frozen = {**known, "gone": known[others[0]]}
+    unknown = Dataset("x", dataset.info, "", dataset.keys[:-1], None, dataset._read, frozen)
     assert verify(unknown) == [
         f"{others[-1]}: missing",
         "gone: missing",
