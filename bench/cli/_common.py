@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from fusebench.bench.types import InputError
 
@@ -80,7 +81,13 @@ def parse_settings(values: list[str] | None) -> dict[str, str]:
 
 @contextmanager
 def progress_bar(title: str) -> Generator[Callable[[int, int, str], None]]:
-    """Show a progress bar on standard error, and give the function that moves it."""
+    """Show progress on standard error: a bar in a terminal, ten lines in a file.
+
+    Yields
+    ------
+    callable
+        ``move(done, total, what)``; nothing is shown before its first call.
+    """
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -89,23 +96,32 @@ def progress_bar(title: str) -> Generator[Callable[[int, int, str], None]]:
         TimeRemainingColumn,
     )
 
-    with Progress(
+    out = console(stderr=True)
+    bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=console(stderr=True),
+        console=out,
         transient=True,
-    ) as bar:
-        task: Any = None
+    )
 
-        def move(done: int, total: int, what: str) -> None:
-            nonlocal task
-            if task is None:
-                task = bar.add_task(title, total=total)
-            bar.update(task, completed=done, description=f"{title}: {what}")
+    def move(done: int, total: int, what: str) -> None:
+        if not out.is_terminal:
+            if done * 10 // total > (done - 1) * 10 // total:
+                out.print(f"{title}: {done}/{total}, {what}", markup=False, highlight=False)
+            return
+        if not bar.tasks:
+            bar.start()
+            bar.add_task(title, total=total)
+        description = Text(f"{title}: {what}").markup
+        bar.update(bar.tasks[0].id, completed=done, description=description)
 
+    try:
         yield move
+    finally:
+        if bar.tasks:
+            bar.stop()
 
 
 def finish(report: Report) -> None:
