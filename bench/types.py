@@ -7,6 +7,7 @@ listing what exists stays fast and every package can depend on it.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +149,11 @@ class Metric:
     version: int
     compute: Callable[..., Array] = field(repr=False, compare=False)
     summary: str = ""
+
+    @property
+    def plain_label(self) -> str:
+        """The label without TeX: ``Q^{AB/F}`` is Q^AB/F, ``PSNR_{ref}`` is PSNR ref."""
+        return re.sub("[{}_]", "", re.sub(r"_\{(\w+)\}", r" \1", self.label))
 
     @property
     def parameters(self) -> dict[str, Any]:

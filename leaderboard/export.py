@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import jinja2
 
 from fusebench.bench.types import TASK_TITLES, InputError
-from fusebench.leaderboard.board import Cell, Ranking
+from fusebench.leaderboard.board import ARROWS, Cell, Column, Ranking
 
 Format = Literal["json", "csv", "latex", "markdown"]
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -72,7 +72,6 @@ def export(rankings: Sequence[Ranking], form: str) -> str:
         template.render(
             ranking=r,
             task=TASK_TITLES[r.evaluation.task],
-            headings=[c.heading for c in r.columns],
         ).rstrip()
         for r in rankings
     )
@@ -102,6 +101,13 @@ def _escape_latex(text: object) -> str:
     return " ".join("".join(_LATEX.get(c, c) for c in str(text)).split())
 
 
+def _latex_heading(column: Column) -> str:
+    label = column.metric.label
+    if re.search("[_^]", label):
+        label = "$" + re.sub(r"([A-Za-z]{3,})", r"\\mathrm{\1}", label) + "$"
+    return f"{label} {_LATEX[ARROWS[column.metric.direction]]}"
+
+
 @lru_cache(maxsize=1)
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -114,4 +120,5 @@ def _templates() -> jinja2.Environment:
     environment.filters["md"] = _escape_markdown
     environment.filters["tex"] = _escape_latex
     environment.filters["number"] = number
+    environment.filters["tex_heading"] = _latex_heading
     return environment

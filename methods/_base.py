@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     import torch
 
     TensorFusion: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    """Fuses two batches ``(N, 1 or 3, H, W)`` with values in [0, 1]."""
+else:
+    # Listing the methods must not import torch.
+    TensorFusion: TypeAlias = Callable[..., Any]
 
 Plane: TypeAlias = NDArray[np.float64]
 Device = Literal["auto", "cpu", "cuda"]
@@ -290,7 +294,7 @@ def check_options(record: Method, given: Mapping[str, Any]) -> dict[str, Any]:
         If an option does not exist or a value does not fit its type.
     """
     values = record.options
-    hints = get_type_hints(record.factory, localns={"TensorFusion": object})
+    hints = get_type_hints(record.factory)
     for name, value in given.items():
         if name not in values:
             known = ", ".join(values) or "none"

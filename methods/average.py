@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fusebench.methods._base import method
+from fusebench.methods._base import TensorFusion, method
 
 if TYPE_CHECKING:
     import torch
-
-    from fusebench.methods._base import TensorFusion
 
 
 @method(
     slug="average",
     label="Average",
     title="Average of the sources",
-    reference="No paper: the mean grey level of the two sources.",
+    reference="No paper",
     doi="",
     origin="reimplemented",
     colour="per_channel",

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pywt
 
 from fusebench.bench.types import Fidelity, InputError
-from fusebench.methods._base import Plane, method, on_planes
+from fusebench.methods._base import Plane, TensorFusion, method, on_planes
 from fusebench.methods._checks import require_count
 from fusebench.methods._pyramid import choose_max
-
-if TYPE_CHECKING:
-    from fusebench.methods._base import TensorFusion
 
 _MODE = "periodization"
 

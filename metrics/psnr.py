@@ -51,7 +51,7 @@ def psnr(t: Triplet) -> Array:
 
 @metric(
     slug="psnr_ref",
-    label="PSNR (reference)",
+    label="PSNR_{ref}",
     title="Peak signal-to-noise ratio against a reference",
     direction="higher",
     bounds=(0.0, float("inf")),

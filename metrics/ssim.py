@@ -60,7 +60,7 @@ def ssim(t: Triplet) -> Array:
 
 @metric(
     slug="ssim_ref",
-    label="SSIM (reference)",
+    label="SSIM_{ref}",
     title="Structural similarity to a reference",
     direction="higher",
     bounds=(-1.0, 1.0),

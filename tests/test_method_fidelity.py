@@ -103,8 +103,9 @@ def test_record_states_what_is_measured(
     stated = fuse.record.fidelity[index]
     found = differences(comparison(shared, fuse))
     pixels = np.concatenate([difference.ravel() for difference in found])
-    # Records hold figures of two or more digits; anything beyond their rounding is a difference.
+    # Records hold figures of two or more digits; anything beyond their rounding is a difference,
+    # but for the few pixels of a million that lie so near a half that the processor decides.
     assert len(found) == stated.images
-    assert np.mean(pixels <= 1) == pytest.approx(stated.within_one, abs=5e-6)
-    assert np.mean(pixels) == pytest.approx(stated.mean_abs, rel=5e-3)
+    assert np.mean(pixels <= 1) == pytest.approx(stated.within_one, abs=1e-5)
+    assert np.mean(pixels) == pytest.approx(stated.mean_abs, rel=5e-3, abs=1e-5)
     assert np.max(pixels) == stated.max_abs

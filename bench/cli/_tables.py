@@ -14,7 +14,7 @@ from fusebench.leaderboard.export import format_value, number
 
 # Marks besides colour, for terminals and eyes that show none.
 _MARKS = {1: ("¹", "bold green"), 2: ("²", "cyan")}
-_FIXED = 34
+_FIXED = 36
 _CELL = 10
 
 
@@ -55,9 +55,9 @@ def _table(ranking: Ranking, columns: Sequence[Column]) -> Table:
     table.add_column("#", justify="right")
     table.add_column("Method", no_wrap=True, max_width=18)
     table.add_column("Pairs", justify="right")
-    table.add_column("Mean rank", justify="right", max_width=5)
+    table.add_column("Mean\nrank", justify="right")
     for column in columns:
-        table.add_column(column.heading, justify="right", max_width=_CELL - 2)
+        table.add_column(column.heading, justify="right", no_wrap=True)
     for line in ranking.lines:
         complete = line.competitor.pairs == ranking.evaluation.pairs
         pairs = f"{line.competitor.pairs}/{ranking.evaluation.pairs}"

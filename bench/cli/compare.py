@@ -69,7 +69,7 @@ def compare(
             clear = p < 0.05 and (d.low > 0 or d.high < 0)
             better = (first if sign * d.mean > 0 else second) if clear else "not separable"
             table.add_row(
-                f"{record.label} {ARROWS[record.direction]}",
+                f"{record.plain_label} {ARROWS[record.direction]}",
                 format_value(d.mean),
                 f"{format_value(d.low)} … {format_value(d.high)}",
                 f"{d.wins}/{d.ties}/{d.losses}",

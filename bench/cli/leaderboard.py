@@ -34,6 +34,10 @@ def leaderboard(
         "server.headless": not browser,
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": False,
+        "client.toolbarMode": "minimal",
+        # Tracebacks go to the terminal, not to visitors.
+        "client.showErrorDetails": "type",
+        "theme.primaryColor": "#2a7f73",
     }
     flags = [f"--{name}={str(value).lower()}" for name, value in settings.items()]
     command = [sys.executable, "-m", "streamlit", "run", str(app), *flags]

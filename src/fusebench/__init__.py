@@ -18,10 +18,12 @@ if not (Path(__file__).parent / "bench").is_dir() and (_ROOT / "bench" / "types.
 
 if TYPE_CHECKING:
     from fusebench import bench, datasets, leaderboard, methods, metrics
+    from fusebench.bench.runner import evaluate
     from fusebench.metrics import explain, score, score_batch
 
 _MODULES = ("bench", "datasets", "leaderboard", "methods", "metrics")
 _FUNCTIONS = {
+    "evaluate": "fusebench.bench.runner",
     "explain": "fusebench.metrics",
     "score": "fusebench.metrics",
     "score_batch": "fusebench.metrics",
@@ -30,6 +32,7 @@ _FUNCTIONS = {
 __all__ = [
     "bench",
     "datasets",
+    "evaluate",
     "explain",
     "leaderboard",
     "methods",
