@@ -156,6 +156,11 @@ def default_url() -> str:
     return os.environ.get("FUSEBENCH_DB") or f"sqlite:///{DEFAULT_DATABASE}"
 
 
+def shown_url(url: str) -> str:
+    """Give a URL that may be printed: a password in it is hidden."""
+    return str(_parse(url).render_as_string(hide_password=True)) if "://" in url else url
+
+
 def database_exists(url: str) -> bool:
     """Say whether a SQLite file exists; servers are taken to exist."""
     address = _parse(url)
@@ -371,14 +376,7 @@ class Store:
         was stored before.
         """
         with self.write() as connection:
-            where = (
-                FusedRow.entry_id == entry_id,
-                FusedRow.pair_id == pair_id,
-                FusedRow.device == outcome.device,
-            )
-            found = connection.execute(
-                select(FusedRow.id, FusedRow.image_digest).where(*where)
-            ).one_or_none()
+            key = {"entry_id": entry_id, "pair_id": pair_id, "device": outcome.device}
             values = {
                 "run_id": run_id,
                 "image_digest": outcome.image_digest,
@@ -386,23 +384,16 @@ class Store:
                 "seconds": outcome.seconds,
                 "peak_memory": outcome.peak_memory,
             }
-            if found is None:
-                row = {
-                    "entry_id": entry_id,
-                    "pair_id": pair_id,
-                    "device": outcome.device,
-                    **values,
-                }
-                fused_id = connection.execute(
-                    insert(FusedRow).values(row).returning(FusedRow.id)
-                ).scalar_one()
-            else:
-                fused_id = found.id
-                if found.image_digest != outcome.image_digest or outcome.error:
-                    connection.execute(delete(ScoreRow).where(ScoreRow.fused_id == fused_id))
-                    connection.execute(
-                        update(FusedRow).where(FusedRow.id == fused_id).values(values)
-                    )
+            connection.execute(
+                _insert(connection, FusedRow).values(key | values).on_conflict_do_nothing()
+            )
+            # Locked, so that two writers on a server do not replace each other's scores.
+            fused_id, image_digest = connection.execute(
+                select(FusedRow.id, FusedRow.image_digest).filter_by(**key).with_for_update()
+            ).one()
+            if image_digest != outcome.image_digest or outcome.error:
+                connection.execute(delete(ScoreRow).where(ScoreRow.fused_id == fused_id))
+                connection.execute(update(FusedRow).where(FusedRow.id == fused_id).values(values))
             for score in outcome.scores:
                 self._save_score(connection, fused_id, run_id, protocol, score)
 
@@ -421,8 +412,7 @@ class Store:
             "value": None if undefined else score.value,
             "error": (score.error or "undefined") if undefined else None,
         }
-        dialect = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-        statement = dialect(ScoreRow).values(key | values)
+        statement = _insert(connection, ScoreRow).values(key | values)
         connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))
 
     # -- reading ------------------------------------------------------------------------------
@@ -447,10 +437,15 @@ def _get_or_add(
     wanted = select(columns.id).where(*(columns[name] == values[name] for name in key))
     found = connection.execute(wanted).scalar_one_or_none()
     if found is None:
-        dialect = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-        connection.execute(dialect(table).values(values).on_conflict_do_nothing())
+        connection.execute(_insert(connection, table).values(values).on_conflict_do_nothing())
         found = connection.execute(wanted).scalar_one()
     return int(found)
+
+
+def _insert(connection: Connection, table: type[Base]) -> Any:
+    """Give an INSERT that can say what to do on a conflict, which SQL leaves to the dialects."""
+    dialect = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    return dialect(table)
 
 
 def _digest(value: Any) -> str:

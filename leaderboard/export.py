@@ -31,6 +31,8 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
+    "∞": r"$\infty$",
+    "–": "--",
 }
 
 

@@ -37,7 +37,9 @@ def leaderboard(
         "client.toolbarMode": "minimal",
         # Tracebacks go to the terminal, not to visitors.
         "client.showErrorDetails": "type",
-        "theme.primaryColor": "#2a7f73",
+        # One for each, so that the browser's preference decides between light and dark.
+        "theme.light.primaryColor": "#2a7f73",
+        "theme.dark.primaryColor": "#3a9486",
     }
     flags = [f"--{name}={str(value).lower()}" for name, value in settings.items()]
     command = [sys.executable, "-m", "streamlit", "run", str(app), *flags]

@@ -38,7 +38,7 @@ def run(
     from fusebench.bench.cli._tables import print_ranking
     from fusebench.bench.pool import make_pool
     from fusebench.bench.runner import run_suite
-    from fusebench.bench.store import Store, default_url
+    from fusebench.bench.store import Store, default_url, shown_url
     from fusebench.bench.suite import load_suite
     from fusebench.leaderboard.board import find_evaluations, ranking
 
@@ -59,8 +59,8 @@ def run(
         for dataset in chosen.datasets:
             for evaluation in find_evaluations(store, dataset):
                 print_ranking(out, ranking(store, evaluation, chosen.metrics, chosen.protocol))
-    where = "" if db is None else f" --db {db}"
-    out.print(f"\nResults: {db or default_url()}", soft_wrap=True, highlight=False)
+    where = "" if db is None else f" --db {shown_url(db)}"
+    out.print(f"\nResults: {shown_url(db or default_url())}", soft_wrap=True, highlight=False)
     out.print(f"All metrics: fusebench show{where}", soft_wrap=True, highlight=False)
     out.print(f"Leaderboard: fusebench leaderboard{where}", soft_wrap=True, highlight=False)
     finish(report)
