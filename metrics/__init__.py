@@ -17,8 +17,12 @@ from fusebench.metrics._score import (
 )
 from fusebench.metrics._triplet import Triplet
 from fusebench.metrics.ag import ag
+from fusebench.metrics.cc import cc
+from fusebench.metrics.ei import ei
 from fusebench.metrics.en import en
+from fusebench.metrics.mg import mg
 from fusebench.metrics.mi import mi
+from fusebench.metrics.mse import mse, rmse
 from fusebench.metrics.piella import piella_q, piella_qe, piella_qw
 from fusebench.metrics.psnr import psnr, psnr_ref
 from fusebench.metrics.q0 import q0
@@ -35,11 +39,15 @@ __all__ = [
     "Score",
     "Triplet",
     "ag",
+    "cc",
     "compute_scores",
+    "ei",
     "en",
     "explain",
     "load_protocol",
+    "mg",
     "mi",
+    "mse",
     "piella_q",
     "piella_qe",
     "piella_qw",
@@ -48,6 +56,7 @@ __all__ = [
     "psnr_ref",
     "q0",
     "qabf",
+    "rmse",
     "scd",
     "score",
     "score_batch",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, get_args
 
 from numpy.typing import ArrayLike
 
@@ -83,6 +83,24 @@ def metric(
         return public
 
     return register
+
+
+def require_choice(name: str, value: object, choices: object) -> None:
+    """Check a parameter that names one of several conventions.
+
+    Parameters
+    ----------
+    name : str
+    value : object
+    choices : Literal type
+
+    Raises
+    ------
+    InputError
+        If the value is not one of the choices.
+    """
+    if value not in get_args(choices):
+        raise InputError(f"{name} is {value!r}; expected one of {', '.join(get_args(choices))}")
 
 
 def why_not(record: Metric, triplet: Triplet) -> str | None:

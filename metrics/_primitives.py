@@ -67,6 +67,31 @@ def _weighted(images: Array, taps: NDArray[np.float64], axis: int) -> Array:
     return total
 
 
+def correlate_mirrored(images: Array, kernel: NDArray[np.float64]) -> Array:
+    """Correlate with an odd-sized kernel; beyond the border images are mirrored at its pixels.
+
+    Parameters
+    ----------
+    images : float64 array, shape (N, H, W)
+        Sides longer than half the kernel's.
+    kernel : float64 array, shape (K, L)
+
+    Returns
+    -------
+    float64 array, shape (N, H, W)
+    """
+    if is_torch_array(images):
+        import torch
+
+        weights = torch.as_tensor(kernel.copy(), dtype=images.dtype, device=images.device)
+        rows, columns = kernel.shape[0] // 2, kernel.shape[1] // 2
+        padded = torch.nn.functional.pad(
+            images[:, None], (columns, columns, rows, rows), mode="reflect"
+        )
+        return torch.nn.functional.conv2d(padded, weights[None, None])[:, 0]
+    return ndimage.correlate(images, kernel[None], mode="mirror")
+
+
 def window_sums(images: Array, size: int) -> Array:
     """Sum every full ``size x size`` window.
 

@@ -13,7 +13,7 @@ from fusebench.bench.types import InputError, MissingDataError
 from fusebench.metrics._base import METRICS
 
 FOLDER = Path(__file__).parent / "protocols"
-ColourOfProtocol = Literal["luma"]
+ColourOfProtocol = Literal["luma", "channels"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,9 @@ class Protocol:
     ----------
     name, title : str
         Name in commands and one line about it.
-    colour : {"luma"}
-        How colour images are brought to one plane: the rounded BT.601 luma.
+    colour : {"luma", "channels"}
+        Whether colour images are scored on their rounded BT.601 luma, or each channel by itself
+        (a grey image stands for each channel of a colour one) with the values averaged.
     metrics : mapping
         Parameters by metric slug; an empty mapping stands for the canonical ones.
     """
@@ -79,7 +80,7 @@ def _protocol(table: dict[str, Any], path: Path) -> Protocol:
         raise InputError(f"{path} has unknown keys: {', '.join(unknown)}")
     colour = table.get("colour", "luma")
     if colour not in get_args(ColourOfProtocol):
-        raise InputError(f"{path}: colour is {colour!r}; expected 'luma'")
+        raise InputError(f"{path}: colour is {colour!r}; expected 'luma' or 'channels'")
     metrics = table.get("metrics", "all")
     if metrics == "all":
         metrics = {record.slug: {} for record in METRICS}

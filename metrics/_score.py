@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from fusebench.bench.images import as_image, luma, require_same_size
 from fusebench.bench.types import Image, InputError, Metric
 from fusebench.metrics._base import METRICS, why_not
-from fusebench.metrics._protocol import Protocol, load_protocol
+from fusebench.metrics._protocol import ColourOfProtocol, Protocol, load_protocol
 from fusebench.metrics._triplet import Triplet
 
 
@@ -75,9 +75,10 @@ def compute_scores(
     for record in records:
         refusal = why_not(record, triplet)
         if refusal:
-            scores[record.slug] = [Score(float("nan"), refusal)] * triplet.shape[0]
+            count = triplet.shape[0] // triplet.channels
+            scores[record.slug] = [Score(float("nan"), refusal)] * count
             continue
-        values = record.compute(triplet, **protocol.metrics[record.slug]).tolist()
+        values = triplet.per_image(record.compute(triplet, **protocol.metrics[record.slug]))
         reasons = triplet.take_reasons()
         scores[record.slug] = [Score(v, r) for v, r in zip(values, reasons, strict=True)]
     return scores
@@ -89,14 +90,18 @@ def triplet_of(
     fused: ArrayLike,
     reference: ArrayLike | None = None,
     data_range: float | None = None,
+    colour: ColourOfProtocol = "luma",
 ) -> Triplet:
-    """Check the images of one triple and bring them to luma planes."""
+    """Check the images of one triple and bring them to planes by the colour rule of a protocol."""
     images = {"a": as_image("a", a, data_range), "b": as_image("b", b, data_range)}
     images["fused"] = as_image("fused", fused, data_range)
     if reference is not None:
         images["reference"] = as_image("reference", reference, data_range)
     require_same_size(images)
-    return Triplet(*(_plane(image) for image in images.values()))
+    if colour == "luma":
+        return Triplet(*(luma(image).astype(np.float64)[None] for image in images.values()))
+    channels = 3 if any(image.ndim == 3 for image in images.values()) else 1
+    return Triplet(*(_planes(image, channels) for image in images.values()), channels=channels)
 
 
 def score(
@@ -164,7 +169,7 @@ def explain(
     """
     rules = load_protocol(protocol)
     records = select_metrics(metrics, rules, with_reference=reference is not None)
-    triplet = triplet_of(a, b, fused, reference, data_range)
+    triplet = triplet_of(a, b, fused, reference, data_range, rules.colour)
     return {slug: s[0] for slug, s in compute_scores(triplet, records, rules).items()}
 
 
@@ -210,7 +215,7 @@ def score_batch(
 
     def one(index: int) -> dict[str, list[Score]]:
         ideal = None if reference is None else reference[index]
-        triplet = triplet_of(a[index], b[index], fused[index], ideal, data_range)
+        triplet = triplet_of(a[index], b[index], fused[index], ideal, data_range, rules.colour)
         return compute_scores(triplet, records, rules)
 
     # One triple at a time stays in the processor's cache, and NumPy and SciPy let go of the
@@ -220,5 +225,8 @@ def score_batch(
     return {r.slug: np.array([scores[r.slug][0].value for scores in results]) for r in records}
 
 
-def _plane(image: Image) -> NDArray[np.float64]:
-    return luma(image).astype(np.float64)[None]
+def _planes(image: Image, channels: int) -> NDArray[np.float64]:
+    """Give the colour channels; a grey image stands for each of them."""
+    if image.ndim == 2:
+        return np.repeat(image[None].astype(np.float64), channels, axis=0)
+    return np.ascontiguousarray(np.moveaxis(image, 2, 0), dtype=np.float64)

@@ -34,8 +34,10 @@ class Moments:
 
 @dataclass(frozen=True)
 class Gradient:
-    """Edge strength and orientation (in (-pi/2, pi/2]) of an image."""
+    """Responses rightwards and upwards, strength and orientation (in (-pi/2, pi/2]) of edges."""
 
+    gx: Array
+    gy: Array
     strength: Array
     orientation: Array
 
@@ -49,6 +51,9 @@ class Triplet:
         Grey levels 0..255, whole numbers; NumPy on the CPU or torch on any device.
     reference : float64 array, shape (N, H, W), optional
         The ideal fused image.
+    channels : int
+        Number of consecutive planes that are the colour channels of one image; their values are
+        averaged.
 
     Raises
     ------
@@ -56,7 +61,15 @@ class Triplet:
         If shapes differ.
     """
 
-    def __init__(self, a: Array, b: Array, fused: Array, reference: Array | None = None) -> None:
+    def __init__(
+        self,
+        a: Array,
+        b: Array,
+        fused: Array,
+        reference: Array | None = None,
+        *,
+        channels: int = 1,
+    ) -> None:
         images: dict[Name, Array] = {"a": a, "b": b, "fused": fused}
         if reference is not None:
             images["reference"] = reference
@@ -67,6 +80,7 @@ class Triplet:
                     "expected one shape (N, H, W) for all"
                 )
         self._images = images
+        self.channels = channels
         self._cache: dict[Hashable, Any] = {}
         self._reasons: list[tuple[Array, str]] = []
         self.xp = array_namespace(a)
@@ -114,14 +128,28 @@ class Triplet:
         return self.xp.where(mask, self.xp.full_like(value, float("nan")), value)
 
     def take_reasons(self) -> list[str | None]:
-        """Give and forget the reasons collected so far, one entry per triple."""
-        reasons: list[str | None] = [None] * self.shape[0]
+        """Give and forget the reasons collected so far, one entry per image."""
+        reasons: list[str | None] = [None] * (self.shape[0] // self.channels)
         for mask, reason in self._reasons:
             for index, hit in enumerate(mask.tolist()):
                 if hit:
-                    reasons[index] = reason
+                    reasons[index // self.channels] = reason
         self._reasons.clear()
         return reasons
+
+    def per_image(self, values: Array) -> list[float]:
+        """Average the values of the channels of each image."""
+        xp = self.xp
+        averages: list[float] = xp.mean(xp.reshape(values, (-1, self.channels)), axis=1).tolist()
+        return averages
+
+    def side_by_side(self, name: Name) -> Array:
+        """Lay the channels of each image beside each other, shape (N / C, H, C W)."""
+        planes, height, width = self.shape
+        xp = self.xp
+        stacked = xp.reshape(self[name], (planes // self.channels, self.channels, height, width))
+        moved = xp.permute_dims(stacked, (0, 2, 1, 3))
+        return xp.reshape(moved, (-1, height, self.channels * width))
 
     # -- shared maps --------------------------------------------------------------------------
 
@@ -137,6 +165,28 @@ class Triplet:
         """Grey levels as integers, for histograms."""
         xp = self.xp
         return self.once(("codes", name), lambda: xp.astype(self[name], xp.int64))
+
+    def stretched(self) -> Triplet:
+        """Stretch each image so that its grey levels span 0..255, rounded; constant ones become 0."""
+        xp = self.xp
+
+        def stretch(image: Array) -> Array:
+            low = xp.min(image, axis=(-2, -1), keepdims=True)
+            span = xp.max(image, axis=(-2, -1), keepdims=True) - low
+            share = (image - low) / xp.where(span == 0, xp.ones_like(span), span)
+            return xp.floor(share * 255 + 0.5)
+
+        def make() -> Triplet:
+            images = {name: stretch(image) for name, image in self._images.items()}
+            return Triplet(
+                images["a"],
+                images["b"],
+                images["fused"],
+                images.get("reference"),
+                channels=self.channels,
+            )
+
+        return self.once("stretched", make)
 
     def histogram(self, name: Name) -> Array:
         """Shares of the 256 grey levels, shape (N, 256)."""
@@ -187,34 +237,42 @@ class Triplet:
         """Sobel edge strength and orientation, zeros beyond the border."""
 
         def make() -> Gradient:
-            xp = self.xp
-            gx, gy = sobel_responses(self[name], xp)
-            vertical = gx == 0
-            slope = gy / xp.where(vertical, xp.ones_like(gx), gx)
-            half_turn = xp.full_like(gx, xp.pi / 2)
-            return Gradient(
-                strength=xp.sqrt(gx**2 + gy**2),
-                orientation=xp.where(vertical, half_turn, xp.atan(slope)),
-            )
+            gx, gy = sobel_of_padded(pad(self[name], self.xp))
+            return gradient_of(gx, gy, self.xp)
 
         return self.once(("sobel", name), make)
 
 
-def sobel_responses(images: Array, xp: Any) -> tuple[Array, Array]:
-    """Sobel responses rightwards and upwards, zeros beyond the border, shape (N, H, W).
+def gradient_of(gx: Array, gy: Array, xp: Any) -> Gradient:
+    """Strength and orientation of a gradient; where gx is 0 the orientation is pi/2."""
+    vertical = gx == 0
+    slope = gy / xp.where(vertical, xp.ones_like(gx), gx)
+    return Gradient(
+        gx=gx,
+        gy=gy,
+        strength=xp.sqrt(gx**2 + gy**2),
+        orientation=xp.where(vertical, xp.full_like(gx, xp.pi / 2), xp.atan(slope)),
+    )
+
+
+def sobel_of_padded(padded: Array) -> tuple[Array, Array]:
+    """Sobel responses rightwards and upwards of images with one row and column more on each side.
 
     Up, not down: a vertical edge counts as +pi/2, so the sense of the other axis decides which
     orientations are near it. All published code of Q^{AB/F} has it this way.
     """
-    padded = pad(images, xp)
     columns = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
     rows = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
     return columns[:, :, 2:] - columns[:, :, :-2], rows[:, :-2] - rows[:, 2:]
 
 
-def pad(images: Array, xp: Any) -> Array:
-    """Surround images with one row and column of zeros."""
-    row = xp.zeros_like(images[:, :1])
-    tall = xp.concat([row, images, row], axis=1)
-    column = xp.zeros_like(tall[:, :, :1])
-    return xp.concat([column, tall, column], axis=2)
+def pad(images: Array, xp: Any, border: Literal["replicate", "zero"] = "zero") -> Array:
+    """Surround images with one row and column of zeros, or of copies of the outermost pixels."""
+    first, last = images[:, :1], images[:, -1:]
+    if border == "zero":
+        first, last = xp.zeros_like(first), xp.zeros_like(last)
+    tall = xp.concat([first, images, last], axis=1)
+    left, right = tall[:, :, :1], tall[:, :, -1:]
+    if border == "zero":
+        left, right = xp.zeros_like(left), xp.zeros_like(right)
+    return xp.concat([left, tall, right], axis=2)

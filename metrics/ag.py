@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fusebench.bench.types import Array
-from fusebench.metrics._base import metric
+from fusebench.metrics._base import metric, require_choice
 from fusebench.metrics._triplet import Triplet
+
+Divisor = Literal["pixels", "inner"]
 
 
 @metric(
@@ -18,7 +22,7 @@ from fusebench.metrics._triplet import Triplet
     reference="G. Cui, H. Feng, Z. Xu, Q. Li, Y. Chen, Opt. Commun. 341, 2015",
     doi="10.1016/j.optcom.2014.12.032",
 )
-def ag(t: Triplet) -> Array:
+def ag(t: Triplet, *, divisor: Divisor = "pixels", halved: bool = True) -> Array:
     """Mean of sqrt((gx^2 + gy^2) / 2) over the fused image, with central differences.
 
     Parameters
@@ -27,6 +31,10 @@ def ag(t: Triplet) -> Array:
         Source images and fused image; colour is scored on its BT.601 luma.
     data_range : float, optional
         White level of float images.
+    divisor : {"pixels", "inner"}
+        The sum over all pixels is divided by MN, or by (M-1)(N-1).
+    halved : bool
+        Whether the sum of squares is halved under the root.
 
     Returns
     -------
@@ -51,8 +59,10 @@ def ag(t: Triplet) -> Array:
        images using regional saliency extraction and multi-scale image decomposition," Opt.
        Commun. 341, 199-209, 2015. doi:10.1016/j.optcom.2014.12.032
     """
+    require_choice("divisor", divisor, Divisor)
     xp = t.xp
     f = t.fused
+    _, height, width = t.shape
     gx = xp.concat(
         [
             f[:, :, 1:2] - f[:, :, :1],
@@ -64,4 +74,7 @@ def ag(t: Triplet) -> Array:
     gy = xp.concat(
         [f[:, 1:2] - f[:, :1], (f[:, 2:] - f[:, :-2]) / 2, f[:, -1:] - f[:, -2:-1]], axis=1
     )
-    return t.mean(xp.sqrt((gx**2 + gy**2) / 2))
+    strength = xp.sqrt((gx**2 + gy**2) / (2 if halved else 1))
+    if divisor == "pixels":
+        return t.mean(strength)
+    return t.total(strength) / ((height - 1) * (width - 1))

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from math import exp
+from typing import Any, Literal
 
 from fusebench.bench.types import Array
-from fusebench.metrics._base import metric
-from fusebench.metrics._triplet import Name, Triplet
+from fusebench.metrics._base import metric, require_choice
+from fusebench.metrics._triplet import Gradient, Name, Triplet, gradient_of, pad
 
-# Gain, slope and midpoint of the two sigmoids, as in the paper.
-STRENGTH = (0.9994, -15.0, 0.5)
-ORIENTATION = (0.9879, -22.0, 0.8)
+Form = Literal["paper", "liu", "bristol"]
+Scale = Literal["levels", "unit"]
+Sigmoid = tuple[float, float, float]
+
+# Gain, slope and midpoint of the sigmoids of edge strength and orientation.
+_PAPER: tuple[Sigmoid, Sigmoid] = ((0.9994, -15.0, 0.5), (0.9879, -22.0, 0.8))
+_LIU: tuple[Sigmoid, Sigmoid] = ((1.0, -10.0, 0.5), (1.0, -20.0, 0.75))
+# Gains that make a perfectly kept edge count 1.
+_BRISTOL: tuple[Sigmoid, Sigmoid] = (
+    (1 + exp(-11.0 * 0.3), -11.0, 0.7),
+    (1 + exp(-24.0 * 0.2), -24.0, 0.8),
+)
+# Stands for zero in the code of Liu et al.
+_LIU_ZERO = 1e-5
 
 
 @metric(
@@ -25,7 +38,7 @@ ORIENTATION = (0.9879, -22.0, 0.8)
     reference="C. S. Xydeas, V. Petrovic, Electron. Lett. 36(4), 2000",
     doi="10.1049/el:20000267",
 )
-def qabf(t: Triplet) -> Array:
+def qabf(t: Triplet, *, form: Form = "paper", scale: Scale = "levels") -> Array:
     """Share of the edges of the sources that the fused image keeps.
 
     Edge strength and orientation are compared pixel by pixel; pixels count by the edge strength
@@ -37,6 +50,13 @@ def qabf(t: Triplet) -> Array:
         Source images and fused image; colour is scored on its BT.601 luma.
     data_range : float, optional
         White level of float images.
+    form : {"paper", "liu", "bristol"}
+        The constants of the paper, with one ratio of sums; those of Liu et al. (2012), with the
+        mean of the ratios of all pixels and angles folded at a right angle; or those of the
+        Bristol toolbox, normalised to 1, with folded angles and the geometric mean of both parts.
+    scale : {"levels", "unit"}
+        Whole grey levels, or [0, 1] with the rounding noise of MATLAB's conv2, by which the
+        published values of several toolboxes can be had exactly.
 
     Returns
     -------
@@ -61,27 +81,104 @@ def qabf(t: Triplet) -> Array:
     .. [1] C. S. Xydeas, V. Petrovic, "Objective image fusion performance measure," Electron.
        Lett. 36(4), 308-309, 2000. doi:10.1049/el:20000267
     """
-    kept_a, weight_a = preservation(t, "a")
-    kept_b, weight_b = preservation(t, "b")
-    kept = t.total(kept_a * weight_a) + t.total(kept_b * weight_b)
-    weight = t.total(weight_a) + t.total(weight_b)
-    flat = weight == 0
-    quality = kept / t.xp.where(flat, t.xp.ones_like(weight), weight)
-    return t.undefined_where(flat, quality, "no source has an edge")
-
-
-def preservation(t: Triplet, source: Name) -> tuple[Array, Array]:
-    """How well the edges of a source are kept, and their strengths, shape (N, H, W)."""
+    require_choice("form", form, Form)
+    require_choice("scale", scale, Scale)
     xp = t.xp
-    s, f = t.sobel(source), t.sobel("fused")
+
+    def gradient(name: Name) -> Gradient:
+        return t.sobel(name) if scale == "levels" else _unit_sobel(t, name)
+
+    a, b, f = gradient("a"), gradient("b"), gradient("fused")
+    total = t.total(a.strength + b.strength)
+    empty = total == 0
+    if form == "liu":
+        quality = _liu(t, a, b, f)
+    else:
+        keep = preservation if form == "paper" else _bristol
+        kept = keep(a, f, xp) * a.strength + keep(b, f, xp) * b.strength
+        quality = t.total(kept) / xp.where(empty, xp.ones_like(total), total)
+    return t.undefined_where(empty, quality, "no source has an edge")
+
+
+def preservation(s: Gradient, f: Gradient, xp: Any) -> Array:
+    """How well each edge of a source is kept, shape (N, H, W)."""
+    ratio, equal = _ratio(s, f, xp)
+    ratio = xp.where(equal, s.strength, ratio)
+    turn = 1 - xp.abs(s.orientation - f.orientation) / (xp.pi / 2)
+    return _sigmoid(ratio, _PAPER[0], xp) * _sigmoid(turn, _PAPER[1], xp)
+
+
+def _bristol(s: Gradient, f: Gradient, xp: Any) -> Array:
+    ratio, equal = _ratio(s, f, xp)
+    ratio = xp.where(equal, xp.ones_like(ratio), ratio)
+    strength = _sigmoid(ratio, _BRISTOL[0], xp)
+    return xp.sqrt(strength * _sigmoid(_folded(s, f, xp), _BRISTOL[1], xp))
+
+
+def _liu(t: Triplet, a: Gradient, b: Gradient, f: Gradient) -> Array:
+    xp = t.xp
+    kept = weight = 0.0
+    strength_f = f.strength
+    for s in (a, b):
+        weaker = s.strength > strength_f
+        strength_s = _no_zero(s.strength, xp)
+        below = strength_f / strength_s
+        # The fused image keeps its replaced zeros for the second source, as in that code.
+        strength_f = _no_zero(strength_f, xp)
+        ratio = xp.where(weaker, below, strength_s / strength_f)
+        turn = _folded(_steep(s, xp), _steep(f, xp), xp)
+        kept = kept + strength_s * _sigmoid(ratio, _LIU[0], xp) * _sigmoid(turn, _LIU[1], xp)
+        weight = weight + strength_s
+    return t.mean(kept / weight)
+
+
+def _steep(g: Gradient, xp: Any) -> Gradient:
+    """Orientations of Liu et al.: a horizontal response of 0 counts as a tiny positive one."""
+    slope = g.gy / xp.full_like(g.gx, _LIU_ZERO)
+    return replace(g, orientation=xp.where(g.gx == 0, xp.atan(slope), g.orientation))
+
+
+def _no_zero(x: Array, xp: Any) -> Array:
+    return xp.where(x == 0, xp.full_like(x, _LIU_ZERO), x)
+
+
+def _folded(s: Gradient, f: Gradient, xp: Any) -> Array:
+    """Agreement of orientations, 1 for parallel and 0 for perpendicular edges."""
+    return xp.abs(1 - xp.abs(s.orientation - f.orientation) / (xp.pi / 2))
+
+
+def _ratio(s: Gradient, f: Gradient, xp: Any) -> tuple[Array, Array]:
+    """Weaker over stronger edge, and where both are equal."""
     weaker, stronger = xp.minimum(s.strength, f.strength), xp.maximum(s.strength, f.strength)
     equal = weaker == stronger
-    ratio = xp.where(equal, weaker, weaker / xp.where(equal, xp.ones_like(stronger), stronger))
-    turn = 1 - xp.abs(s.orientation - f.orientation) / (xp.pi / 2)
-    kept = _sigmoid(ratio, STRENGTH, xp) * _sigmoid(turn, ORIENTATION, xp)
-    return kept, s.strength
+    return weaker / xp.where(equal, xp.ones_like(stronger), stronger), equal
 
 
-def _sigmoid(x: Array, constants: tuple[float, float, float], xp: Any) -> Array:
+def _unit_sobel(t: Triplet, name: Name) -> Gradient:
+    """Sobel gradients of an image in [0, 1], with sums in the order of MATLAB's conv2.
+
+    Flat areas get responses around 1e-17 whose orientation depends on that order alone.
+    """
+
+    def make() -> Gradient:
+        padded = pad(t[name] / 255.0, t.xp)
+        _, height, width = t.shape
+        responses = []
+        for kernel in (
+            ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0)),
+            ((1.0, 2.0, 1.0), (0.0, 0.0, 0.0), (-1.0, -2.0, -1.0)),
+        ):
+            total = t.xp.zeros_like(t[name])
+            for column in range(3):
+                for row in range(3):
+                    part = padded[:, 2 - row : 2 - row + height, 2 - column : 2 - column + width]
+                    total = total + kernel[row][column] * part
+            responses.append(total)
+        return gradient_of(responses[0], responses[1], t.xp)
+
+    return t.once(("unit sobel", name), make)
+
+
+def _sigmoid(x: Array, constants: Sigmoid, xp: Any) -> Array:
     gain, slope, middle = constants
     return gain / (1 + xp.exp(slope * (x - middle)))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fusebench.bench.types import Array
-from fusebench.metrics._base import metric
+from fusebench.metrics._base import metric, require_choice
 from fusebench.metrics._triplet import Triplet
+
+Arithmetic = Literal["signed", "saturated"]
 
 
 @metric(
@@ -17,7 +21,7 @@ from fusebench.metrics._triplet import Triplet
     reference="V. Aslantas, E. Bendes, AEU Int. J. Electron. Commun. 69(12), 2015",
     doi="10.1016/j.aeue.2015.09.004",
 )
-def scd(t: Triplet) -> Array:
+def scd(t: Triplet, *, arithmetic: Arithmetic = "signed") -> Array:
     """Correlation of what the fused image adds to one source with the other source, summed.
 
     Parameters
@@ -26,6 +30,8 @@ def scd(t: Triplet) -> Array:
         Source images and fused image; colour is scored on its BT.601 luma.
     data_range : float, optional
         White level of float images.
+    arithmetic : {"signed", "saturated"}
+        Whether a negative difference keeps its sign, or becomes zero as in 8-bit arithmetic.
 
     Returns
     -------
@@ -44,8 +50,12 @@ def scd(t: Triplet) -> Array:
        correlations of differences," AEU Int. J. Electron. Commun. 69(12), 1890-1896, 2015.
        doi:10.1016/j.aeue.2015.09.004
     """
-    value_a, flat_a = correlation(t.fused - t.b, t.a, t)
-    value_b, flat_b = correlation(t.fused - t.a, t.b, t)
+    require_choice("arithmetic", arithmetic, Arithmetic)
+    from_b, from_a = t.fused - t.b, t.fused - t.a
+    if arithmetic == "saturated":
+        from_b, from_a = (t.xp.clip(x, 0.0, None) for x in (from_b, from_a))
+    value_a, flat_a = correlation(from_b, t.a, t)
+    value_b, flat_b = correlation(from_a, t.b, t)
     reason = "a source, or the difference of the fused image from one, is constant"
     return t.undefined_where(flat_a | flat_b, value_a + value_b, reason)
 

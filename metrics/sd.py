@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fusebench.bench.types import Array
-from fusebench.metrics._base import metric
+from fusebench.metrics._base import metric, require_choice
 from fusebench.metrics._triplet import Triplet
+
+Form = Literal["population", "sample", "frobenius", "saturated"]
 
 
 @metric(
@@ -17,7 +21,7 @@ from fusebench.metrics._triplet import Triplet
     reference="Y.-J. Rao, Meas. Sci. Technol. 8(4), 1997",
     doi="10.1088/0957-0233/8/4/002",
 )
-def sd(t: Triplet) -> Array:
+def sd(t: Triplet, *, form: Form = "population") -> Array:
     """Spread of the grey levels of the fused image: their population standard deviation.
 
     Parameters
@@ -26,6 +30,9 @@ def sd(t: Triplet) -> Array:
         Source images and fused image; colour is scored on its BT.601 luma.
     data_range : float, optional
         White level of float images.
+    form : {"population", "sample", "frobenius", "saturated"}
+        Divided by the number of pixels; by one less; not at all, on [0, 1]; or by the number of
+        pixels, in saturating 8-bit arithmetic.
 
     Returns
     -------
@@ -44,4 +51,16 @@ def sd(t: Triplet) -> Array:
     .. [1] Y.-J. Rao, "In-fibre Bragg grating sensors," Meas. Sci. Technol. 8(4), 355-375, 1997.
        doi:10.1088/0957-0233/8/4/002 (the source that fusion papers cite for it)
     """
-    return t.xp.sqrt(t.mean((t.fused - t.mean(t.fused)[:, None, None]) ** 2))
+    require_choice("form", form, Form)
+    xp = t.xp
+    deviation = t.fused - t.mean(t.fused)[:, None, None]
+    if form == "saturated":
+        rounded = xp.floor(xp.clip(deviation, 0.0, None) + 0.5)
+        return xp.sqrt(t.mean(xp.clip(rounded**2, None, 255.0)))
+    squares = t.total(deviation**2)
+    if form == "frobenius":
+        return xp.sqrt(squares) / 255.0
+    pixels = t.shape[1] * t.shape[2]
+    if form == "sample" and pixels == 1:
+        return t.undefined_where(squares >= 0, squares, "one pixel has no sample deviation")
+    return xp.sqrt(squares / (pixels - 1 if form == "sample" else pixels))

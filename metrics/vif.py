@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
+import numpy as np
+
 from fusebench.bench.types import Array
-from fusebench.metrics._base import metric
-from fusebench.metrics._primitives import gaussian_taps, smooth
+from fusebench.metrics._base import metric, require_choice
+from fusebench.metrics._primitives import correlate_mirrored, gaussian_taps, smooth
+from fusebench.metrics._steerable import steerable_bands
 from fusebench.metrics._triplet import Name, Triplet
+
+Form = Literal["pixel", "saturated", "wavelet"]
 
 SCALES = 4
 NOISE = 2.0
 # Variances below this are rounding noise of flat windows.
 FLAT = 1e-10
+
+# Wavelet domain: neighbourhoods of 3x3 coefficients, two of six orientations, noise on [0, 1].
+LEVELS = 4
+BLOCK = 3
+BANDS = (3, 0)
+WAVELET_NOISE = 0.4
+# Below this a side has no complete block left at the coarsest level.
+WAVELET_SIDE = 72
 
 
 @metric(
@@ -25,7 +40,7 @@ FLAT = 1e-10
     reference="H. R. Sheikh, A. C. Bovik, IEEE Trans. Image Process. 15(2), 2006",
     doi="10.1109/TIP.2005.859378",
 )
-def vif(t: Triplet) -> Array:
+def vif(t: Triplet, *, form: Form = "pixel") -> Array:
     """Information of each source that can be extracted from the fused image, summed.
 
     Parameters
@@ -34,6 +49,9 @@ def vif(t: Triplet) -> Array:
         Source images and fused image; colour is scored on its BT.601 luma.
     data_range : float, optional
         White level of float images.
+    form : {"pixel", "saturated", "wavelet"}
+        The canonical form; the same with products saturating at 255 in the finest scale, as on
+        8-bit arrays in MATLAB; or the wavelet-domain form on [0, 1], averaged over the sources.
 
     Returns
     -------
@@ -58,24 +76,28 @@ def vif(t: Triplet) -> Array:
     .. [1] H. R. Sheikh, A. C. Bovik, "Image information and visual quality," IEEE Trans. Image
        Process. 15(2), 430-444, 2006. doi:10.1109/TIP.2005.859378
     """
-    kept_a, whole_a = information(t, "a")
-    kept_b, whole_b = information(t, "b")
+    require_choice("form", form, Form)
+    if form == "wavelet":
+        return _wavelet(t)
+    kept_a, whole_a = information(t, "a", form == "saturated")
+    kept_b, whole_b = information(t, "b", form == "saturated")
     empty = (whole_a == 0) | (whole_b == 0)
     one = t.xp.ones_like(whole_a)
     value = kept_a / t.xp.where(empty, one, whole_a) + kept_b / t.xp.where(empty, one, whole_b)
     return t.undefined_where(empty, value, "a source is constant and holds no information")
 
 
-def information(t: Triplet, source: Name) -> tuple[Array, Array]:
+def information(t: Triplet, source: Name, saturated: bool = False) -> tuple[Array, Array]:
     """Information of a source kept in the fused image and in all, over all scales, shape (N,)."""
     xp = t.xp
     kept = whole = 0.0
     for scale in range(SCALES):
         taps = gaussian_taps(*_window(scale))
         s, f = _at_scale(t, source, scale), _at_scale(t, "fused", scale)
-        mean_s, var_s = _moments(t, source, scale)
-        mean_f, var_f = _moments(t, "fused", scale)
-        cov = smooth(s * f, taps) - mean_s * mean_f
+        cut = saturated and scale == 0
+        mean_s, var_s = _moments(t, source, scale, cut)
+        mean_f, var_f = _moments(t, "fused", scale, cut)
+        cov = smooth(_saturate(s * f, cut, xp), taps) - mean_s * mean_f
         flat_s, flat_f = var_s < FLAT, var_f < FLAT
         zero = xp.zeros_like(cov)
         gain = xp.where(flat_s | flat_f, zero, cov / (var_s + FLAT))
@@ -105,11 +127,116 @@ def _at_scale(t: Triplet, name: Name, scale: int) -> Array:
     return t.once(("vif image", name, scale), make)
 
 
-def _moments(t: Triplet, name: Name, scale: int) -> tuple[Array, Array]:
+def _moments(t: Triplet, name: Name, scale: int, cut: bool) -> tuple[Array, Array]:
     def make() -> tuple[Array, Array]:
         image, taps = _at_scale(t, name, scale), gaussian_taps(*_window(scale))
         mean = smooth(image, taps)
-        variance = smooth(image**2, taps) - mean**2
+        variance = smooth(_saturate(image**2, cut, t.xp), taps) - mean**2
         return mean, t.xp.where(variance < 0, t.xp.zeros_like(variance), variance)
 
-    return t.once(("vif moments", name, scale), make)
+    return t.once(("vif moments", name, scale, cut), make)
+
+
+def _saturate(product: Array, cut: bool, xp: Any) -> Array:
+    return xp.clip(product, None, 255.0) if cut else product
+
+
+# -- wavelet domain -------------------------------------------------------------------------------
+
+
+def _wavelet(t: Triplet) -> Array:
+    xp = t.xp
+    _, height, width = t.shape
+    if min(height, width) < WAVELET_SIDE:
+        nothing = t.mean(t.fused)
+        reason = f"the wavelet form needs images of at least {WAVELET_SIDE}x{WAVELET_SIDE} pixels"
+        return t.undefined_where(nothing == nothing, nothing, reason)
+    kept_a, whole_a = _wavelet_information(t, "a")
+    kept_b, whole_b = _wavelet_information(t, "b")
+    empty = (whole_a <= FLAT) | (whole_b <= FLAT)
+    one = xp.ones_like(whole_a)
+    value = kept_a / xp.where(empty, one, whole_a) + kept_b / xp.where(empty, one, whole_b)
+    return t.undefined_where(empty, value / 2, "a source is constant and holds no information")
+
+
+def _wavelet_information(t: Triplet, source: Name) -> tuple[Array, Array]:
+    """Information of a source kept in the fused image and in all, over all bands, shape (N,)."""
+    xp = t.xp
+    kept = whole = 0.0
+    for level in range(LEVELS):
+        # The window grows with the resolution: 17 coefficients at the finest level, 3 at the last.
+        size = 2 ** (LEVELS - level) + 1
+        edge = -(-((size - 1) // 2) // BLOCK)
+        inner = (slice(None), slice(edge, -edge), slice(edge, -edge))
+        for band in range(len(BANDS)):
+            s, f = _band(t, source, level, band), _band(t, "fused", level, band)
+            gain, rest = _channel(s, f, size, xp)
+            strength, eigenvalues = _mixture(s, xp)
+            gain, rest, strength = gain[inner], rest[inner], strength[inner]
+            for k in range(BLOCK**2):
+                signal = strength * eigenvalues[:, k, None, None]
+                kept = kept + t.total(xp.log2(1 + gain**2 * signal / (rest + WAVELET_NOISE)))
+                whole = whole + t.total(xp.log2(1 + signal / WAVELET_NOISE))
+    return kept, whole
+
+
+def _band(t: Triplet, name: Name, level: int, band: int) -> Array:
+    """One band of an image in [0, 1], cropped to whole blocks."""
+    bands = t.once(("steerable", name), lambda: steerable_bands(t[name] / 255.0, LEVELS, BANDS))
+    found = bands[level][band]
+    _, height, width = found.shape
+    return found[:, : height // BLOCK * BLOCK, : width // BLOCK * BLOCK]
+
+
+def _channel(s: Array, f: Array, size: int, xp: Any) -> tuple[Array, Array]:
+    """Gain and noise variance from source to fused band, one value per block."""
+    tiny = 1e-15
+    window = np.ones(size)
+    count = size**2
+
+    def total(values: Array) -> Array:
+        rows = correlate_mirrored(values, window[:, None])
+        start = BLOCK // 2
+        return correlate_mirrored(rows, window[None])[:, start::BLOCK, start::BLOCK]
+
+    mean_s, mean_f = total(s) / count, total(f) / count
+    cov = total(s * f) - count * mean_s * mean_f
+    var_s = xp.clip(total(s**2) - count * mean_s**2, 0.0, None)
+    var_f = xp.clip(total(f**2) - count * mean_f**2, 0.0, None)
+    gain = cov / (var_s + tiny)
+    rest = (var_f - gain * cov) / count
+    zero = xp.zeros_like(gain)
+    flat_s, flat_f = var_s < tiny, var_f < tiny
+    # The toolbox leaves the variances of flat and inverted blocks undivided by the window.
+    rest = xp.where(flat_f, zero, xp.where(flat_s, var_f, rest))
+    gain = xp.where(flat_s | flat_f, zero, gain)
+    rest = xp.where(gain < 0, var_f, rest)
+    gain = xp.where(gain < 0, zero, gain)
+    return gain, xp.where(rest <= tiny, xp.full_like(rest, tiny), rest)
+
+
+def _mixture(band: Array, xp: Any) -> tuple[Array, Array]:
+    """Strength of each block, and eigenvalues of the covariance of all neighbourhoods."""
+    count, height, width = band.shape
+    last_row, last_column = height - BLOCK + 1, width - BLOCK + 1
+    places = [(row, column) for column in range(BLOCK) for row in range(BLOCK)]
+    sliding = xp.stack(
+        [
+            xp.reshape(band[:, r : r + last_row, c : c + last_column], (count, -1))
+            for r, c in places
+        ],
+        axis=1,
+    )
+    centred = sliding - xp.mean(sliding, axis=2, keepdims=True)
+    covariance = centred @ xp.matrix_transpose(centred) / sliding.shape[2]
+    blocks = xp.stack(
+        [xp.reshape(band[:, r::BLOCK, c::BLOCK], (count, -1)) for r, c in places], axis=1
+    )
+    values, vectors = xp.linalg.eigh(covariance)
+    # Directions without variance hold no information; their inverse would be noise.
+    used = values > 1e-14 * xp.max(values, axis=1, keepdims=True)
+    inverse = xp.where(used, 1 / xp.where(used, values, xp.ones_like(values)), 0 * values)
+    projected = xp.matrix_transpose(vectors) @ blocks
+    strength = xp.sum(projected**2 * inverse[:, :, None], axis=1) / BLOCK**2
+    shape = (count, height // BLOCK, width // BLOCK)
+    return xp.reshape(strength, shape), xp.where(used, values, 0 * values)

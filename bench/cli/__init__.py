@@ -12,6 +12,7 @@ import fusebench
 from fusebench.bench.cli import (
     compare,
     datasets,
+    diagnose,
     export,
     fuse,
     leaderboard,
@@ -53,6 +54,7 @@ app.command("score")(score.score)
 app.command("fuse")(fuse.fuse)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
+app.command("diagnose")(diagnose.diagnose)
 app.command("export")(export.export_scores)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.add_typer(datasets.app, name="datasets")

@@ -1,0 +1,54 @@
+"""Edge intensity of the fused image."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fusebench.bench.types import Array
+from fusebench.metrics._base import metric, require_choice
+from fusebench.metrics._triplet import Triplet, pad, sobel_of_padded
+
+Border = Literal["replicate", "zero"]
+
+
+@metric(
+    slug="ei",
+    label="EI",
+    title="Edge intensity",
+    direction="higher",
+    bounds=(0.0, 1442.5),
+    needs="fused",
+    reference="B. Rajalingam, R. Priya, Int. J. Eng. Sci. Invent. 2, 2018",
+    doi="",
+)
+def ei(t: Triplet, *, border: Border = "replicate") -> Array:
+    """Mean magnitude of the Sobel response of the fused image.
+
+    Parameters
+    ----------
+    a, b, fused : array, shape (H, W) or (H, W, 3), uint8 (or float with `data_range`)
+        Source images and fused image; colour is scored on its BT.601 luma.
+    data_range : float, optional
+        White level of float images.
+    border : {"replicate", "zero"}
+        What lies beyond the border: copies of the outermost pixels, or zeros.
+
+    Returns
+    -------
+    float
+        At least 0; 0 for a constant image under the canonical border. Higher is taken as better,
+        although noise raises it.
+
+    Notes
+    -----
+    The 3x3 operator with weights 1, 2, 1, not divided by 8. A zero border makes an edge of the
+    frame of the image, which raises the value of bright images.
+
+    References
+    ----------
+    .. [1] B. Rajalingam, R. Priya, "Hybrid multimodality medical image fusion technique for
+       feature enhancement in medical diagnosis," Int. J. Eng. Sci. Invent. 2, 52-60, 2018.
+    """
+    require_choice("border", border, Border)
+    gx, gy = sobel_of_padded(pad(t.fused, t.xp, border))
+    return t.mean(t.xp.sqrt(gx**2 + gy**2))
