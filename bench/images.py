@@ -199,7 +199,7 @@ def quantise(name: str, array: NDArray[Any], data_range: float | None) -> Image:
             f"float images need data_range (1.0 or 255.0); got {name} with values in "
             f"[{low:.4g}, {high:.4g}] without it"
         )
-    if data_range <= 0:
+    if not 0 < data_range < float("inf"):
         raise InputError(f"data_range must be positive, got {data_range}")
     slack = 1e-6 * data_range
     if low < -slack or high > data_range + slack:

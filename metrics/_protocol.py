@@ -84,7 +84,8 @@ def _protocol(table: dict[str, Any], path: Path) -> Protocol:
     metrics = table.get("metrics", "all")
     if metrics == "all":
         metrics = {record.slug: {} for record in METRICS}
-    if not isinstance(metrics, dict) or not all(isinstance(v, dict) for v in metrics.values()):
+    tables = isinstance(metrics, dict) and all(isinstance(v, dict) for v in metrics.values())
+    if not tables or not metrics:
         raise InputError(f"{path}: metrics must be 'all' or a table for each metric")
     for slug, parameters in metrics.items():
         known = METRICS[slug].parameters

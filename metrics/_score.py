@@ -46,7 +46,7 @@ def select_metrics(
     UnknownNameError
         If a metric does not exist.
     InputError
-        If a metric is not part of the protocol, or none is left.
+        If a metric is not part of the protocol, or none is named.
     """
     if metrics == "all":
         records = [METRICS[slug] for slug in protocol.metrics]
@@ -143,9 +143,9 @@ def score(
     Examples
     --------
     >>> import fusebench, numpy as np
-    >>> a, b = np.eye(64, dtype=np.uint8) * 9, np.arange(4096, dtype=np.uint8).reshape(64, 64)
-    >>> round(fusebench.score(a, b, b, metrics="mi")["mi"], 3)
-    6.116
+    >>> b, a = np.indices((64, 64), dtype=np.uint8)
+    >>> round(fusebench.score(a, b, np.maximum(a, b), metrics="mi")["mi"], 3)
+    4.816
     """
     scores = explain(a, b, fused, metrics, protocol, data_range, reference)
     return {slug: score.value for slug, score in scores.items()}
@@ -202,7 +202,7 @@ def score_batch(
     Raises
     ------
     InputError
-        If the sequences differ in length, or an image does not fit.
+        If the sequences differ in length, or an image does not fit; triples count from 0.
     """
     lengths = {"a": len(a), "b": len(b), "fused": len(fused)}
     if reference is not None:
@@ -210,12 +210,18 @@ def score_batch(
     if len(set(lengths.values())) != 1:
         found = ", ".join(f"{name} {n}" for name, n in lengths.items())
         raise InputError(f"the sequences must be equally long, got {found}")
+    if workers is not None and workers < 1:
+        raise InputError(f"workers must be at least 1, got {workers}")
     rules = load_protocol(protocol)
     records = select_metrics(metrics, rules, with_reference=reference is not None)
 
     def one(index: int) -> dict[str, list[Score]]:
         ideal = None if reference is None else reference[index]
-        triplet = triplet_of(a[index], b[index], fused[index], ideal, data_range, rules.colour)
+        images = (a[index], b[index], fused[index])
+        try:
+            triplet = triplet_of(*images, ideal, data_range, rules.colour)
+        except InputError as e:
+            raise InputError(f"triple {index}: {e}") from None
         return compute_scores(triplet, records, rules)
 
     # One triple at a time stays in the processor's cache, and NumPy and SciPy let go of the

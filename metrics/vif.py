@@ -98,12 +98,11 @@ def information(t: Triplet, source: Name, saturated: bool = False) -> tuple[Arra
         mean_s, var_s = _moments(t, source, scale, cut)
         mean_f, var_f = _moments(t, "fused", scale, cut)
         cov = smooth(_saturate(s * f, cut, xp), taps) - mean_s * mean_f
-        flat_s, flat_f = var_s < FLAT, var_f < FLAT
-        zero = xp.zeros_like(cov)
-        gain = xp.where(flat_s | flat_f, zero, cov / (var_s + FLAT))
-        rest = xp.where(flat_s, var_f, xp.where(flat_f, zero, var_f - gain * cov))
-        rest = xp.where(gain < 0, var_f, rest)
+        flat_s, zero = var_s < FLAT, xp.zeros_like(cov)
+        gain = xp.where(flat_s | (var_f < FLAT), zero, cov / (var_s + FLAT))
+        # A window that is turned into its negative keeps nothing.
         gain = xp.where(gain < 0, zero, gain)
+        rest = var_f - gain * cov
         rest = xp.where(rest <= FLAT, xp.full_like(rest, FLAT), rest)
         signal = xp.where(flat_s, zero, var_s)
         kept = kept + t.total(xp.log10(1 + gain**2 * signal / (rest + NOISE)))
