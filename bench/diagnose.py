@@ -135,11 +135,12 @@ def diagnose(metric: str, published: str, triples: Sequence[Triple]) -> list[Exp
         _explain(convention, sums[index] / len(triples), target, published)
         for index, convention in enumerate(tried)
     ]
-    # NaN sorts last; between equals the convention that a protocol uses, then the simpler one.
+    # NaN sorts last; between equals, up to float noise, the convention that a protocol uses comes
+    # first, then the simpler one.
     return sorted(
         explanations,
         key=lambda e: (
-            e.error if e.error == e.error else float("inf"),
+            round(e.error, 12) if e.error == e.error else float("inf"),
             not e.convention.protocols,
             len(e.convention.parameters),
         ),
@@ -157,8 +158,8 @@ def _same_digits(value: float, published: str) -> bool:
     decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)
     if value != value or abs(value) == float("inf"):
         return False
-    # Half a unit of the last digit, and a little for the sum behind a printed mean.
-    return abs(value - float(published)) <= 0.5000001 * 10.0**-decimals
+    # Half a unit of the last digit, and a little for the noise of float sums.
+    return abs(value - float(published)) <= 0.5000001 * 10.0**-decimals + 1e-12 * abs(value)
 
 
 def _choices(hint: Any) -> Iterator[Any] | tuple[Any, ...]:

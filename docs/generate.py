@@ -38,7 +38,7 @@ def number(value: float | None) -> str:
     if value is None:
         return "depends on the image"
     if math.isinf(value):
-        return "∞"
+        return "∞" if value > 0 else "-∞"
     return f"{value:g}"
 
 

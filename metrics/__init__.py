@@ -18,20 +18,35 @@ from fusebench.metrics._score import (
 from fusebench.metrics._triplet import Triplet
 from fusebench.metrics.ag import ag
 from fusebench.metrics.cc import cc
+from fusebench.metrics.ce import ce
 from fusebench.metrics.ei import ei
 from fusebench.metrics.en import en
+from fusebench.metrics.fmi import fmi_dct, fmi_pixel, fmi_w
 from fusebench.metrics.mg import mg
 from fusebench.metrics.mi import mi
+from fusebench.metrics.ms_ssim import ms_ssim, ms_ssim_ref
 from fusebench.metrics.mse import mse, rmse
+from fusebench.metrics.nabf import nabf
+from fusebench.metrics.nmi import nmi
 from fusebench.metrics.piella import piella_q, piella_qe, piella_qw
 from fusebench.metrics.psnr import psnr, psnr_ref
 from fusebench.metrics.q0 import q0
+from fusebench.metrics.q_c import q_c
+from fusebench.metrics.q_cb import q_cb
+from fusebench.metrics.q_cv import q_cv
+from fusebench.metrics.q_m import q_m
+from fusebench.metrics.q_ncie import q_ncie
+from fusebench.metrics.q_p import q_p
+from fusebench.metrics.q_sf import q_sf
+from fusebench.metrics.q_te import q_te
+from fusebench.metrics.q_y import q_y
 from fusebench.metrics.qabf import qabf
 from fusebench.metrics.scd import scd
 from fusebench.metrics.sd import sd
 from fusebench.metrics.sf import sf
 from fusebench.metrics.ssim import ssim, ssim_ref
-from fusebench.metrics.vif import vif
+from fusebench.metrics.vif import vif, vif_ref
+from fusebench.metrics.viff import viff
 
 __all__ = [
     "METRICS",
@@ -40,14 +55,22 @@ __all__ = [
     "Triplet",
     "ag",
     "cc",
+    "ce",
     "compute_scores",
     "ei",
     "en",
     "explain",
+    "fmi_dct",
+    "fmi_pixel",
+    "fmi_w",
     "load_protocol",
     "mg",
     "mi",
+    "ms_ssim",
+    "ms_ssim_ref",
     "mse",
+    "nabf",
+    "nmi",
     "piella_q",
     "piella_qe",
     "piella_qw",
@@ -55,6 +78,15 @@ __all__ = [
     "psnr",
     "psnr_ref",
     "q0",
+    "q_c",
+    "q_cb",
+    "q_cv",
+    "q_m",
+    "q_ncie",
+    "q_p",
+    "q_sf",
+    "q_te",
+    "q_y",
     "qabf",
     "rmse",
     "scd",
@@ -67,4 +99,6 @@ __all__ = [
     "ssim_ref",
     "triplet_of",
     "vif",
+    "vif_ref",
+    "viff",
 ]

@@ -100,7 +100,8 @@ def require_choice(name: str, value: object, choices: object) -> None:
         If the value is not one of the choices.
     """
     if value not in get_args(choices):
-        raise InputError(f"{name} is {value!r}; expected one of {', '.join(get_args(choices))}")
+        expected = ", ".join(str(choice) for choice in get_args(choices))
+        raise InputError(f"{name} is {value!r}; expected one of {expected}")
 
 
 def why_not(record: Metric, triplet: Triplet) -> str | None:

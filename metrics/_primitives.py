@@ -9,11 +9,12 @@ convolution.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from fusebench.bench.types import Array
 
@@ -67,6 +68,95 @@ def _weighted(images: Array, taps: NDArray[np.float64], axis: int) -> Array:
     return total
 
 
+def smooth_to_border(
+    images: Array, taps: NDArray[np.float64], border: Literal["replicate", "zero"]
+) -> Array:
+    """Filter rows and columns with symmetric taps, also across the border.
+
+    Parameters
+    ----------
+    images : float64 array, shape (N, H, W)
+    taps : float64 array, shape (K,)
+        Symmetric, K odd.
+    border : {"replicate", "zero"}
+        What lies beyond the border: copies of the outermost pixels, or zeros.
+
+    Returns
+    -------
+    float64 array, shape (N, H, W)
+    """
+    reach = len(taps) // 2
+    if is_torch_array(images):
+        import torch
+
+        mode = "replicate" if border == "replicate" else "constant"
+        padded = torch.nn.functional.pad(images[:, None], [reach] * 4, mode=mode)[:, 0]
+        return _weighted(_weighted(padded, taps, 1), taps, 2)
+    mode = "nearest" if border == "replicate" else "constant"
+    rows = ndimage.correlate1d(images, taps, axis=1, mode=mode)
+    return ndimage.correlate1d(rows, taps, axis=2, mode=mode)
+
+
+def fourier(images: Array) -> Array:
+    """Give the half of the Fourier transforms that real images need.
+
+    Parameters
+    ----------
+    images : float64 array, shape (N, H, W)
+
+    Returns
+    -------
+    complex128 array, shape (N, H, W // 2 + 1)
+    """
+    if is_torch_array(images):
+        import torch
+
+        return torch.fft.rfft2(images)
+    return fft.rfft2(images)
+
+
+def inverse_fourier(spectra: Array, height: int, width: int) -> Array:
+    """Give the real images that have these transforms, the inverse of `fourier`."""
+    if is_torch_array(spectra):
+        import torch
+
+        return torch.fft.irfft2(spectra, s=(height, width))
+    return fft.irfft2(spectra, s=(height, width))
+
+
+def inverse_columns(spectra: Array) -> Array:
+    """Do the first half of `inverse_fourier`; NumPy's arrays are overwritten.
+
+    New arrays would cost as much time as the transforms themselves.
+    """
+    if is_torch_array(spectra):
+        import torch
+
+        return torch.fft.ifft(spectra, dim=-2)
+    return fft.ifft(spectra, axis=-2, overwrite_x=True)
+
+
+def inverse_rows(spectra: Array, width: int) -> Array:
+    """Do the second half of `inverse_fourier`, which treats every row by itself."""
+    if is_torch_array(spectra):
+        import torch
+
+        return torch.fft.irfft(spectra, n=width, dim=-1)
+    return fft.irfft(spectra, n=width, axis=-1)
+
+
+def medians(images: Array) -> Array:
+    """Give the median of each image, shape (N,)."""
+    flat = images.reshape(images.shape[0], -1)
+    if is_torch_array(images):
+        # torch's own median is the lower of the two middle values.
+        middle = flat.shape[1] // 2
+        ordered = flat.sort(dim=1).values
+        upper: Array = ordered[:, middle]
+        return upper if flat.shape[1] % 2 else (ordered[:, middle - 1] + upper) / 2
+    return np.median(flat, axis=1)
+
+
 def correlate_mirrored(images: Array, kernel: NDArray[np.float64]) -> Array:
     """Correlate with an odd-sized kernel; beyond the border images are mirrored at its pixels.
 
@@ -118,6 +208,49 @@ def window_sums(images: Array, size: int) -> Array:
         np.cumsum(total[:, 1:, 1:], axis=2, out=total[:, 1:, 1:])
     high = total[:, size:] - total[:, :-size]
     return high[:, :, size:] - high[:, :, :-size]
+
+
+def cosine_transform(images: Array) -> Array:
+    """Orthonormal cosine transform (type II) of whole images.
+
+    Parameters
+    ----------
+    images : float64 array, shape (N, H, W)
+
+    Returns
+    -------
+    float64 array, shape (N, H, W)
+    """
+    if is_torch_array(images):
+        import torch
+
+        height, width = images.shape[1:]
+        rows = torch.as_tensor(_cosines(height), device=images.device)
+        columns = torch.as_tensor(_cosines(width), device=images.device)
+        return rows @ images @ columns.T
+    transform: Array = fft.dctn(images, axes=(1, 2), norm="ortho")
+    return transform
+
+
+@lru_cache(maxsize=8)
+def _cosines(length: int) -> NDArray[np.float64]:
+    """Sample the orthonormal cosines, one in each row."""
+    frequency, x = np.arange(length)[:, None], np.arange(length) + 0.5
+    waves: NDArray[np.float64] = np.cos(np.pi / length * frequency * x) * np.sqrt(2 / length)
+    waves[0] = np.sqrt(1 / length)
+    return waves
+
+
+def windows_at_once(images: Array) -> int:
+    """Windows of an image to take in one go, of which each needs some KiB.
+
+    On a CPU they should stay near the core, and be little against the image: what is freed in
+    larger pieces than that goes back to the system, and costs page faults each time.
+    """
+    if is_torch_array(images) and images.device.type != "cpu":
+        return 2**18
+    height, width = images.shape[-2:]
+    return int(min(max(height * width // 64, 512), 3200))
 
 
 def histograms(codes: Array, bins: int) -> Array:

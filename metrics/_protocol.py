@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -37,6 +38,7 @@ class Protocol:
     metrics: Mapping[str, Mapping[str, Any]]
 
 
+@lru_cache(maxsize=1)
 def protocol_names() -> list[str]:
     """Names of the protocols that come with the package."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))

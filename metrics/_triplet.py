@@ -11,6 +11,7 @@ from array_api_compat import array_namespace
 from fusebench.bench.types import Array, InputError
 from fusebench.metrics._primitives import (
     LEVELS,
+    fourier,
     gaussian_taps,
     histograms,
     smooth,
@@ -167,7 +168,7 @@ class Triplet:
         return self.once(("codes", name), lambda: xp.astype(self[name], xp.int64))
 
     def stretched(self) -> Triplet:
-        """Stretch each image so that its grey levels span 0..255, rounded; constant ones become 0."""
+        """Stretch each image to span 0..255, rounded; constant images become 0."""
         xp = self.xp
 
         def stretch(image: Array) -> Array:
@@ -187,6 +188,18 @@ class Triplet:
             )
 
         return self.once("stretched", make)
+
+    def constant(self, name: Name) -> Array:
+        """Whether an image has a single grey level, shape (N,)."""
+        xp, image = self.xp, self[name]
+        return self.once(
+            ("constant", name),
+            lambda: xp.max(image, axis=(-2, -1)) == xp.min(image, axis=(-2, -1)),
+        )
+
+    def spectrum(self, name: Name) -> Array:
+        """Half of the Fourier transform of an image, shape (N, H, W // 2 + 1)."""
+        return self.once(("spectrum", name), lambda: fourier(self[name]))
 
     def histogram(self, name: Name) -> Array:
         """Shares of the 256 grey levels, shape (N, 256)."""
@@ -266,13 +279,26 @@ def sobel_of_padded(padded: Array) -> tuple[Array, Array]:
     return columns[:, :, 2:] - columns[:, :, :-2], rows[:, :-2] - rows[:, 2:]
 
 
-def pad(images: Array, xp: Any, border: Literal["replicate", "zero"] = "zero") -> Array:
-    """Surround images with one row and column of zeros, or of copies of the outermost pixels."""
-    first, last = images[:, :1], images[:, -1:]
+def pad(images: Array, xp: Any, border: Literal["mirror", "replicate", "zero"] = "zero") -> Array:
+    """Surround images with one row and column, by one of three rules.
+
+    These are zeros, copies of the outermost pixels, or copies of their inner neighbours, so that
+    the outermost pixels are the mirror.
+    """
+    tall = _lengthen(images, 1, xp, border)
+    return _lengthen(tall, 2, xp, border)
+
+
+def _lengthen(images: Array, axis: int, xp: Any, border: str) -> Array:
+    inner = 1 if border == "mirror" else 0
+    length = images.shape[axis]
+
+    def at(index: int) -> Array:
+        where = [slice(None)] * 3
+        where[axis] = slice(index, index + 1)
+        return images[tuple(where)]
+
+    first, last = at(inner), at(length - 1 - inner)
     if border == "zero":
         first, last = xp.zeros_like(first), xp.zeros_like(last)
-    tall = xp.concat([first, images, last], axis=1)
-    left, right = tall[:, :, :1], tall[:, :, -1:]
-    if border == "zero":
-        left, right = xp.zeros_like(left), xp.zeros_like(right)
-    return xp.concat([left, tall, right], axis=2)
+    return xp.concat([first, images, last], axis=axis)

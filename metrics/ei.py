@@ -18,8 +18,8 @@ Border = Literal["replicate", "zero"]
     direction="higher",
     bounds=(0.0, 1442.5),
     needs="fused",
-    reference="B. Rajalingam, R. Priya, Int. J. Eng. Sci. Invent. 2, 2018",
-    doi="",
+    reference="X. Zhang, P. Ye, G. Xiao, Proc. IEEE CVPR Workshops, 2020",
+    doi="10.1109/CVPRW50498.2020.00060",
 )
 def ei(t: Triplet, *, border: Border = "replicate") -> Array:
     """Mean magnitude of the Sobel response of the fused image.
@@ -46,8 +46,8 @@ def ei(t: Triplet, *, border: Border = "replicate") -> Array:
 
     References
     ----------
-    .. [1] B. Rajalingam, R. Priya, "Hybrid multimodality medical image fusion technique for
-       feature enhancement in medical diagnosis," Int. J. Eng. Sci. Invent. 2, 52-60, 2018.
+    .. [1] X. Zhang, P. Ye, G. Xiao, "VIFB: a visible and infrared image fusion benchmark," Proc.
+       IEEE CVPR Workshops, 468-478, 2020. doi:10.1109/CVPRW50498.2020.00060
     """
     require_choice("border", border, Border)
     gx, gy = sobel_of_padded(pad(t.fused, t.xp, border))

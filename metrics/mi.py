@@ -59,7 +59,7 @@ def mi(
     Notes
     -----
     256 x 256 integer bins. Published code also reports nats (0.693 of this value), merges the
-    two highest levels (by up to 2e-2 bits more in the joint histogram alone, 7e-4 less in all), or
+    two highest levels (up to 0.023 bits more in the joint histogram alone, 7e-4 less in all), or
     returns twice the entropy of the fused image. Stretching keeps different levels apart, so that
     it changes nothing but the order of summation (1e-15).
 

@@ -67,16 +67,15 @@ def q_m(t: Triplet) -> Array:
     """
     xp = t.xp
     value = xp.ones_like(t.a[:, 0, 0])
+    empty = value == 0
     for scale, exponent in enumerate(SCALES):
         kept_a, weight_a = _preservation(t, "a", scale)
         kept_b, weight_b = _preservation(t, "b", scale)
+        kept = t.total(kept_a * weight_a + kept_b * weight_b)
         whole = t.total(weight_a + weight_b)
-        empty = whole == 0
-        share = t.total(kept_a * weight_a + kept_b * weight_b)
-        share = share / xp.where(empty, xp.ones_like(whole), whole)
-        reason = f"the sources have no detail on scale {scale + 1}"
-        value = t.undefined_where(empty, value * share**exponent, reason)
-    return value
+        value = value * (kept / xp.where(whole == 0, xp.ones_like(whole), whole)) ** exponent
+        empty = empty | (whole == 0)
+    return t.undefined_where(empty, value, "the sources have no detail on a scale")
 
 
 def _preservation(t: Triplet, source: Name, scale: int) -> tuple[Array, Array]:
@@ -94,9 +93,10 @@ def _haar(t: Triplet, name: Name, scale: int) -> _Haar:
         image = t[name] if scale == 0 else _haar(t, name, scale - 1).low
         height, width = image.shape[1] // 2 * 2, image.shape[2] // 2 * 2
         upper, lower = image[:, 0:height:2, :width], image[:, 1:height:2, :width]
-        along, across = upper + lower, upper - lower
-        sums, differences = along[:, :, ::2] + along[:, :, 1::2], along[:, :, ::2] - along[:, :, 1::2]
-        rows, crosses = across[:, :, ::2] + across[:, :, 1::2], across[:, :, ::2] - across[:, :, 1::2]
-        return _Haar(sums / 2, (differences / 2, rows / 2, crosses / 2))
+        total, rise = upper + lower, upper - lower
+        left, right = total[:, :, ::2], total[:, :, 1::2]
+        rise_left, rise_right = rise[:, :, ::2], rise[:, :, 1::2]
+        details = ((left - right) / 2, (rise_left + rise_right) / 2, (rise_left - rise_right) / 2)
+        return _Haar((left + right) / 2, details)
 
     return t.once(("haar", name, scale), make)

@@ -51,7 +51,7 @@ def q_sf(t: Triplet) -> Array:
     Squared differences of neighbours in four directions, the diagonal ones weighted by 0.707,
     summed and divided by the number of pixels under a root. The reference takes the larger of the
     two sources' differences at every pixel and direction. The value is the frequency of the fused
-    image less the reference, over the reference. One toolbox differs by up to 6e-3 of the value.
+    image less the reference, over the reference. One toolbox differs by up to 2 % of the value.
 
     References
     ----------

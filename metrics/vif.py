@@ -239,3 +239,81 @@ def _mixture(band: Array, xp: Any) -> tuple[Array, Array]:
     strength = xp.sum(projected**2 * inverse[:, :, None], axis=1) / BLOCK**2
     shape = (count, height // BLOCK, width // BLOCK)
     return xp.reshape(strength, shape), xp.where(used, values, 0 * values)
+
+
+# -- for other metrics, and against a reference ---------------------------------------------------
+
+
+def distortion(t: Triplet, source: Name, scale: int) -> tuple[Array, Array, Array]:
+    """Model of how windows of a source became those of the fused image, on one scale.
+
+    Returns
+    -------
+    gain, rest, signal : float64 arrays, shape (N, H', W')
+        Fused is gain times source plus noise of variance rest; signal is the source's variance.
+    """
+
+    def make() -> tuple[Array, Array, Array]:
+        xp = t.xp
+        s, f = _at_scale(t, source, scale), _at_scale(t, "fused", scale)
+        mean_s, var_s = _moments(t, source, scale, False)
+        mean_f, var_f = _moments(t, "fused", scale, False)
+        cov = smooth(s * f, gaussian_taps(*_window(scale))) - mean_s * mean_f
+        flat, zero = var_s < FLAT, xp.zeros_like(cov)
+        gain = xp.where(flat | (var_f < FLAT), zero, cov / (var_s + FLAT))
+        gain = xp.where(gain < 0, zero, gain)
+        rest = var_f - gain * cov
+        rest = xp.where(rest <= FLAT, xp.full_like(rest, FLAT), rest)
+        return gain, rest, xp.where(flat, zero, var_s)
+
+    return t.once(("distortion", source, scale), make)
+
+
+@metric(
+    slug="vif_ref",
+    label="VIF_{ref}",
+    title="Visual information fidelity (pixel domain) to a reference",
+    direction="higher",
+    bounds=(0.0, float("inf")),
+    needs="reference",
+    identity=1.0,
+    min_size=41,
+    reference="H. R. Sheikh, A. C. Bovik, IEEE Trans. Image Process. 15(2), 2006",
+    doi="10.1109/TIP.2005.859378",
+)
+def vif_ref(t: Triplet) -> Array:
+    """Information of the ideal image that can be extracted from the fused one.
+
+    Parameters
+    ----------
+    a, b, fused : array, shape (H, W) or (H, W, 3), uint8 (or float with `data_range`)
+        Source images (not looked at) and fused image; colour is scored on its BT.601 luma.
+    reference : array, same shape
+        The ideal fused image.
+    data_range : float, optional
+        White level of float images.
+
+    Returns
+    -------
+    float
+        At least 0 and usually below 1, higher is better; 1 for an image equal to the reference,
+        and more where contrast is raised. NaN where the reference is constant.
+
+    Raises
+    ------
+    ValueError
+        If a side is below 41 pixels.
+
+    Notes
+    -----
+    Pixel-domain form, as `vif`. The wavelet-domain form gives other numbers under the same name.
+
+    References
+    ----------
+    .. [1] H. R. Sheikh, A. C. Bovik, "Image information and visual quality," IEEE Trans. Image
+       Process. 15(2), 430-444, 2006. doi:10.1109/TIP.2005.859378
+    """
+    kept, whole = information(t, "reference")
+    empty = whole == 0
+    value = kept / t.xp.where(empty, t.xp.ones_like(whole), whole)
+    return t.undefined_where(empty, value, "the reference is constant and holds no information")

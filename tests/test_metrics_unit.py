@@ -48,9 +48,11 @@ def public(record: Metric) -> Callable[..., float]:
 
 @each_metric
 def test_function_gives_a_number(record: Metric) -> None:
-    value = public(record)(A, B, FUSED, reference=A)
+    # Large enough for every metric.
+    a, b, fused = (np.tile(image, (4, 4)) for image in (A, B, FUSED))
+    value = public(record)(a, b, fused, reference=a)
     assert type(value) is float
-    assert value == score(A, B, FUSED, metrics=record.slug, reference=A)[record.slug]
+    assert value == score(a, b, fused, metrics=record.slug, reference=a)[record.slug]
 
 
 @each_metric
@@ -77,14 +79,15 @@ def test_sources_and_fused_image_are_positional(record: Metric) -> None:
 
 @each_metric
 def test_unknown_parameter_is_refused(record: Metric) -> None:
+    large = np.tile(A, (4, 4))
     with pytest.raises(TypeError, match="unexpected keyword argument 'windw'"):
-        public(record)(A, B, FUSED, reference=A, windw=7)
+        public(record)(large, large, large, reference=large, windw=7)
 
 
 @pytest.mark.parametrize("slug", REFERENCE_METRICS)
 def test_function_without_its_reference(slug: str) -> None:
     with pytest.raises(InputError, match=f"^{slug} needs a reference image$"):
-        getattr(metrics, slug)(A, B, FUSED)
+        getattr(metrics, slug)(*[np.tile(A, (4, 4))] * 3)
 
 
 def test_examples_in_the_documentation() -> None:
@@ -104,6 +107,10 @@ def test_a_slug_is_registered_once() -> None:
         METRICS.add(replace(METRICS["qabf"], title="Another"))
 
 
+# Journals that gave none.
+NO_DOI = {"q_c", "q_p"}
+
+
 def test_every_record_is_whole() -> None:
     for record in METRICS:
         low, high = record.bounds
@@ -111,7 +118,7 @@ def test_every_record_is_whole() -> None:
         assert record.identity is None or low <= record.identity <= high
         assert record.direction in get_args(Direction)
         assert record.needs in get_args(Needs)
-        assert record.doi.startswith("10.")
+        assert record.doi.startswith("10.") or record.slug in NO_DOI
         assert record.version >= 1
     labels = [record.label for record in METRICS]
     assert len(set(labels)) == len(labels)
@@ -140,7 +147,7 @@ def test_metrics_come_in_the_order_asked_for(wanted: str) -> None:
         ("qab", "unknown metric 'qab'; did you mean 'qabf'?"),
         ("QABF", "unknown metric 'QABF'; did you mean 'qabf'?"),
         ("en,pnsr", "unknown metric 'pnsr'; did you mean 'psnr'?"),
-        (["en", "xyz"], "unknown metric 'xyz'; known: ag, en, mi, "),
+        (["en", "xyz"], "unknown metric 'xyz'; known: ag, cc, ce, "),
     ],
 )
 def test_unknown_metric(wanted: str, message: str) -> None:
@@ -355,8 +362,9 @@ def test_the_first_image_that_does_not_fit_is_named() -> None:
 
 
 def test_colour_is_scored_on_its_luma() -> None:
-    expected = score(luma(COLOUR), B, luma(COLOUR[::-1]), reference=luma(COLOUR))
-    assert score(COLOUR, B, COLOUR[::-1], reference=COLOUR) == expected
+    colour, grey = np.tile(COLOUR, (4, 4, 1)), np.tile(B, (4, 4))
+    expected = score(luma(colour), grey, luma(colour[::-1]), reference=luma(colour))
+    assert score(colour, grey, colour[::-1], reference=colour) == expected
 
 
 def test_grey_stored_as_colour_is_grey() -> None:

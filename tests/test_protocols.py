@@ -110,9 +110,9 @@ BROKEN: dict[str, tuple[str, type[FusebenchError], str]] = {
         "unknown metric 'qab'; did you mean 'qabf'?",
     ),
     "parameter of a metric without any": (
-        "[metrics.sd]\nddof = 1\n",
+        "[metrics.en]\nddof = 1\n",
         InputError,
-        "{path}: sd has no parameter 'ddof'; its parameters: none",
+        "{path}: en has no parameter 'ddof'; its parameters: none",
     ),
     "unknown colour rule": (
         'colour = "rgb"\n',
