@@ -145,6 +145,14 @@ def text_of(page: Page) -> str:
     return page.locator('[data-testid="stMainBlockContainer"]').inner_text()
 
 
+def wait_for_text(page: Page, text: str) -> None:
+    """Wait until the page says something; a slow machine shows elements one after the other."""
+    from playwright.sync_api import expect
+
+    main = page.locator('[data-testid="stMainBlockContainer"]')
+    expect(main).to_contain_text(text, timeout=20_000, use_inner_text=True)
+
+
 def cells(page: Page) -> list[str]:
     """Texts of the first table, which is drawn on a canvas, from its copy for screen readers."""
     page.locator("canvas [role=gridcell], canvas td").first.wait_for(state="attached")
@@ -165,9 +173,9 @@ def test_first_visit_may_be_to_any_page(page: Page, server: str, width: int) -> 
     show(page, f"{server}/methods?method=LP")
     # The links at the top are there although the visit did not begin at the ranking.
     for name in ("Ranking", "Pairs", "Methods"):
-        assert page.get_by_role("link", name=name, exact=True).first.is_visible()
+        page.get_by_role("link", name=name, exact=True).first.wait_for()
     for text in ("Laplacian pyramid", "Options", "Rank 1 of 2", "Failures (0)"):
-        assert text in text_of(page), text
+        wait_for_text(page, text)
     assert page.locator('a[href^="https://doi.org/"]').count() == 1
     # Tables are drawn when they come into view.
     runs = page.locator(".st-key-runs")
@@ -218,7 +226,7 @@ def test_choices_live_in_the_link(page: Page, server: str) -> None:
     assert "metrics=all" in page.url
     page.reload()
     settle(page)
-    assert "over 5 metrics" in text_of(page)
+    wait_for_text(page, "over 5 metrics")
     page.get_by_role("link", name="Pairs", exact=True).click()
     page.get_by_label("Pair (3)").wait_for()
     settle(page)
@@ -228,7 +236,7 @@ def test_choices_live_in_the_link(page: Page, server: str) -> None:
     assert "pair=three" in page.url
     page.reload()
     settle(page)
-    assert "three: 64 × 48 pixels" in text_of(page)
+    wait_for_text(page, "three: 64 × 48 pixels")
     page.go_back()
     settle(page)
     page.get_by_text("one: 64 × 48 pixels").wait_for()
@@ -257,7 +265,7 @@ def test_hostile_names_stay_text(page: Page, server: str) -> None:
     name = quote(HOSTILE, safe="")
     for path in ("", "pairs", "methods"):
         show(page, f"{server}/{path}?task=mff&pair=two&method={name}&dataset={name}")
-        assert HOSTILE in text_of(page), path
+        wait_for_text(page, HOSTILE)
         main = page.locator('[data-testid="stMainBlockContainer"]')
         assert main.locator('script, a[href^="http://example.org"], .katex').count() == 0, path
         assert main.locator("strong", has_text="bold").count() == 0, path
