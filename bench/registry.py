@@ -1,12 +1,14 @@
-"""One kind of registry for metrics, methods and datasets."""
+"""Things by name: registered records, and the TOML files of protocols and suites."""
 
 from __future__ import annotations
 
 import difflib
+import tomllib
 from collections.abc import Iterator
-from typing import Generic, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
-from fusebench.bench.types import UnknownNameError
+from fusebench.bench.types import InputError, MissingDataError, UnknownNameError
 
 
 class _Named(Protocol):
@@ -22,6 +24,48 @@ def unknown_name(kind: str, name: str, known: list[str]) -> UnknownNameError:
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}."
     return UnknownNameError(f"unknown {kind} {name!r}; {hint}")
+
+
+def toml_names(folder: Path) -> list[str]:
+    """Names of the TOML files in a folder of the package."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def read_toml(kind: str, name: str, folder: Path) -> tuple[dict[str, Any], Path]:
+    """Read a TOML file by name from a folder of the package, or by path from anywhere.
+
+    Parameters
+    ----------
+    kind : str
+        What the file describes, for messages ("protocol", "suite").
+    name : str
+        Name, or a path that ends in ``.toml``.
+    folder : Path
+        Where the package keeps files of this kind.
+
+    Returns
+    -------
+    table : dict
+    path : Path
+
+    Raises
+    ------
+    UnknownNameError
+        If the package has no such file.
+    MissingDataError
+        If there is no file at the path.
+    InputError
+        If the file is not valid TOML.
+    """
+    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+    if not name.endswith(".toml") and name not in toml_names(folder):
+        raise unknown_name(kind, name, toml_names(folder))
+    if not path.is_file():
+        raise MissingDataError(f"{path} does not exist; give the path of a {kind} file")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")), path
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise InputError(f"{path} is not valid TOML: {e}") from None
 
 
 class Registry(Generic[T]):

@@ -153,12 +153,20 @@ class Outcome:
 
 def default_url() -> str:
     """Give the URL of the database: ``FUSEBENCH_DB``, or ``fusebench.db`` in this folder."""
-    return os.environ.get("FUSEBENCH_DB") or f"sqlite:///{DEFAULT_DATABASE}"
+    return full_url(os.environ.get("FUSEBENCH_DB") or DEFAULT_DATABASE)
+
+
+def full_url(url: str) -> str:
+    """Turn the path of a SQLite file into a URL, and leave a URL as it is."""
+    return url if "://" in url else f"sqlite:///{url}"
 
 
 def shown_url(url: str) -> str:
-    """Give a URL that may be printed: a password in it is hidden."""
-    return str(_parse(url).render_as_string(hide_password=True)) if "://" in url else url
+    """Give a database as it may be printed: a file by its path, a URL without its password."""
+    address = _parse(url)
+    if address.get_backend_name() == "sqlite":
+        return str(address.database)
+    return str(address.render_as_string(hide_password=True))
 
 
 def database_exists(url: str) -> bool:
@@ -202,9 +210,7 @@ class Store:
             If the URL is wrong, the server does not answer, the file is no database, or a newer
             version of fusebench wrote it.
         """
-        url = url or default_url()
-        if "://" not in url:
-            url = f"sqlite:///{url}"
+        url = full_url(url or default_url())
         address = _parse(url)
         if address.get_backend_name() == "sqlite":
             path = Path(str(address.database))
@@ -454,7 +460,7 @@ def _digest(value: Any) -> str:
 
 def _parse(url: str) -> Any:
     try:
-        return make_url(url if "://" in url else f"sqlite:///{url}")
+        return make_url(full_url(url))
     except ArgumentError:
         raise InputError(
             f"{url!r} is no database URL; expected sqlite:///FILE.db or postgresql+psycopg://…"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fusebench.bench.registry import unknown_name
-from fusebench.bench.types import InputError, MissingDataError
+from fusebench.bench.registry import read_toml, toml_names
+from fusebench.bench.types import InputError
 
 FOLDER = Path(__file__).parent / "suites"
 _KEYS = {"title", "datasets", "methods", "metrics", "protocol", "roots"}
@@ -56,7 +55,7 @@ class Suite:
 
 def suite_names() -> list[str]:
     """Names of the suites that come with the package."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return toml_names(FOLDER)
 
 
 def load_suite(name: str) -> Suite:
@@ -75,19 +74,7 @@ def load_suite(name: str) -> Suite:
     InputError
         If the file is not valid.
     """
-    if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise MissingDataError(f"{path} does not exist; give the path of a suite file")
-    elif name in suite_names():
-        path = FOLDER / f"{name}.toml"
-    else:
-        raise unknown_name("suite", name, suite_names())
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise InputError(f"{path} is not valid TOML: {e}") from None
-    return _suite(table, path)
+    return _suite(*read_toml("suite", name, FOLDER))
 
 
 def _suite(table: dict[str, Any], path: Path) -> Suite:

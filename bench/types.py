@@ -7,7 +7,6 @@ listing what exists stays fast and every package can depend on it.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -152,8 +151,8 @@ class Metric:
 
     @property
     def plain_label(self) -> str:
-        """The label without TeX: ``Q^{AB/F}`` is Q^AB/F, ``PSNR_{ref}`` is PSNR ref."""
-        return re.sub("[{}_]", "", re.sub(r"_\{(\w+)\}", r" \1", self.label))
+        """The label without the braces of TeX: ``Q^{AB/F}`` is Q^AB/F."""
+        return self.label.replace("{", "").replace("}", "")
 
     @property
     def parameters(self) -> dict[str, Any]:

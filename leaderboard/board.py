@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from scipy.stats import rankdata
@@ -35,6 +36,8 @@ from fusebench.bench.store import Store
 from fusebench.bench.types import TASKS, Direction, InputError, Metric, Task
 from fusebench.metrics import METRICS
 
+K = TypeVar("K", bound=Hashable)
+
 ARROWS: dict[Direction, str] = {"higher": "↑", "lower": "↓"}
 # Metrics that say most to somebody who sees only a few of them.
 HEADLINE = ("psnr_ref", "ssim_ref", "qabf", "vif", "ssim", "scd", "mi", "q0")
@@ -49,7 +52,9 @@ class Evaluation:
     dataset_id : int
         Row of the dataset.
     dataset, title : str
-        Name such as ``"tno:25"``, and full name.
+        Name such as ``"tno:25"``, with its folder where a name stands for several, and full name.
+    loads : str
+        Name that `fusebench.datasets.load` takes.
     task : Task
     pairs, referenced : int
         Number of pairs, and of those with a reference.
@@ -59,6 +64,7 @@ class Evaluation:
 
     dataset_id: int
     dataset: str
+    loads: str
     title: str
     task: Task
     pairs: int
@@ -91,7 +97,7 @@ class Column:
     @property
     def heading(self) -> str:
         """Label with the arrow of the better direction."""
-        return f"{self.metric.label} {ARROWS[self.metric.direction]}"
+        return f"{self.metric.plain_label} {ARROWS[self.metric.direction]}"
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,7 @@ class Ranking:
     @property
     def rule(self) -> str:
         """Say in one sentence how the order came about."""
-        counted = [c.metric.label for c in self.columns if c.counts]
+        counted = [c.metric.plain_label for c in self.columns if c.counts]
         if not counted:
             return "Nothing to rank by: no metric is defined on every pair."
         if len(counted) == 1:
@@ -230,10 +236,19 @@ def finite(value: float | None) -> float | None:
 def evaluations(store: Store) -> list[Evaluation]:
     """List what was scored, in the order of tasks and names.
 
-    Where one name stands for several sets of pixels, the newest is listed.
+    Where one name and folder stand for several sets of pixels, the newest is listed.
     """
-    newest = select(func.max(DatasetRow.id)).group_by(DatasetRow.name)
-    tried = select(PairRow.id).join(FusedRow, FusedRow.pair_id == PairRow.id).distinct().subquery()
+    tried = select(PairRow.dataset_id).join(FusedRow, FusedRow.pair_id == PairRow.id)
+    newest = (
+        select(func.max(DatasetRow.id))
+        .where(DatasetRow.id.in_(tried))
+        .group_by(DatasetRow.name, DatasetRow.root)
+    )
+    with_results = (
+        select(PairRow.dataset_id, PairRow.task)
+        .join(FusedRow, FusedRow.pair_id == PairRow.id)
+        .distinct()
+    )
     statement = (
         select(
             DatasetRow.id,
@@ -243,28 +258,43 @@ def evaluations(store: Store) -> list[Evaluation]:
             PairRow.task,
             func.count(PairRow.id).label("pairs"),
             func.count(PairRow.reference_digest).label("referenced"),
-            func.count(tried.c.id).label("tried"),
         )
         .join(PairRow, PairRow.dataset_id == DatasetRow.id)
-        .outerjoin(tried, tried.c.id == PairRow.id)
         .where(DatasetRow.id.in_(newest))
+        .where(tuple_(PairRow.dataset_id, PairRow.task).in_(with_results))
         .group_by(DatasetRow.id, DatasetRow.name, DatasetRow.title, DatasetRow.root, PairRow.task)
     )
     with store.engine.connect() as connection:
-        found = [
-            Evaluation(
-                dataset_id=row.id,
-                dataset=row.name,
-                title=row.title,
-                task=row.task,
-                pairs=row.pairs,
-                referenced=row.referenced,
-                root=row.root,
-            )
-            for row in connection.execute(statement)
-            if row.tried
-        ]
+        rows = connection.execute(statement).all()
+    names = _dataset_names({(row.id, row.name, row.root) for row in rows})
+    found = [
+        Evaluation(
+            dataset_id=row.id,
+            dataset=names[row.id],
+            loads=row.name,
+            title=row.title,
+            task=row.task,
+            pairs=row.pairs,
+            referenced=row.referenced,
+            root=row.root,
+        )
+        for row in rows
+    ]
     return sorted(found, key=lambda e: (TASKS.index(e.task), e.dataset))
+
+
+def _dataset_names(rows: Iterable[tuple[int, str, str | None]]) -> dict[int, str]:
+    """Give datasets names that differ: one name in several folders gets the folder's too."""
+    by_name: dict[str, list[tuple[int, str]]] = {}
+    for row_id, name, root in rows:
+        by_name.setdefault(name, []).append((row_id, Path(root or "").name))
+    names = {}
+    for name, same in by_name.items():
+        folders = Counter(folder for _, folder in same)
+        for row_id, folder in same:
+            tell = folder if folders[folder] == 1 else f"{folder} #{row_id}"
+            names[row_id] = name if len(same) == 1 else f"{name} ({tell})"
+    return names
 
 
 def find_evaluations(
@@ -280,7 +310,7 @@ def find_evaluations(
     found = [
         e
         for e in evaluations(store)
-        if (dataset is None or dataset in (e.dataset, e.dataset.partition(":")[0]))
+        if (dataset is None or dataset in (e.dataset, e.loads, e.loads.partition(":")[0]))
         and (task is None or e.task == task)
     ]
     if not found:
@@ -318,11 +348,11 @@ def ranking(
         Ordered by rank; competitors that lack a pair come last, unranked.
     """
     records = list(METRICS) if metrics == "all" else _named(metrics)
-    means = _means(store, evaluation, protocol, records)
+    competitors = _competitors(store, evaluation)
+    means = _means(store, evaluation, protocol, records, competitors)
     if metrics == "all":
         present = {metric for _, metric in means}
         records = [r for r in records if r.slug in present]
-    competitors = _competitors(store, evaluation)
     complete = [c for c in competitors if c.pairs == evaluation.pairs]
     places: dict[str, dict[Competitor, float]] = {}
     columns = []
@@ -362,8 +392,9 @@ def pair_scores(
     evaluation: Evaluation,
     metrics: str | Iterable[str] = "all",
     protocol: str = "canonical",
+    key: str | None = None,
 ) -> pd.DataFrame:
-    """Give every single score on one dataset and task.
+    """Give every single score on one dataset and task, or on one pair of it.
 
     Returns
     -------
@@ -390,6 +421,8 @@ def pair_scores(
         .where(_in(evaluation), ScoreRow.protocol == protocol, _newest(records))
         .order_by(EntryRow.label, FusedRow.device, PairRow.key, ScoreRow.metric)
     )
+    if key is not None:
+        statement = statement.where(PairRow.key == key)
     return store.frame(statement)
 
 
@@ -426,10 +459,78 @@ def pair_keys(store: Store, evaluation: Evaluation) -> list[str]:
         return list(connection.execute(statement).scalars())
 
 
+def pair_row(store: Store, evaluation: Evaluation, key: str) -> PairRow | None:
+    """Give the stored facts of one pair, None if there is no such pair."""
+    statement = select(PairRow).where(_in(evaluation), PairRow.key == key)
+    with Session(store.engine) as session:
+        return session.scalars(statement).one_or_none()
+
+
+def metrics_used(store: Store, evaluation: Evaluation, protocol: str) -> list[Metric]:
+    """List the metrics that have a value on one dataset and task, in their usual order."""
+    statement = (
+        select(ScoreRow.metric)
+        .join(FusedRow, FusedRow.id == ScoreRow.fused_id)
+        .join(PairRow, PairRow.id == FusedRow.pair_id)
+        .where(
+            _in(evaluation),
+            ScoreRow.protocol == protocol,
+            ScoreRow.value.is_not(None),
+            _newest(METRICS),
+        )
+        .distinct()
+    )
+    with store.engine.connect() as connection:
+        found = set(connection.execute(statement).scalars())
+    return [record for record in METRICS if record.slug in found]
+
+
 def entries(store: Store) -> list[EntryRow]:
     """List all competitors by label."""
     with Session(store.engine) as session:
         return list(session.scalars(select(EntryRow).order_by(EntryRow.label, EntryRow.id)))
+
+
+def entry_names(rows: Iterable[EntryRow]) -> dict[int, str]:
+    """Give competitors names that differ: their labels, with what tells equal ones apart."""
+    by_label: dict[str, list[EntryRow]] = {}
+    for row in rows:
+        by_label.setdefault(row.label, []).append(row)
+    names = {}
+    for label, same in by_label.items():
+        if len(same) == 1:
+            names[same[0].id] = label
+            continue
+        for tell in (lambda r: r.kind, lambda r: f"v{r.version}", lambda r: f"#{r.id}"):
+            if len({tell(r) for r in same}) == len(same):
+                names.update({r.id: f"{label} ({tell(r)})" for r in same})
+                break
+    return names
+
+
+def failures(store: Store, entry_id: int) -> pd.DataFrame:
+    """Give the pairs on which a competitor failed.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``dataset, task, pair, device, error``.
+    """
+    statement = (
+        select(
+            DatasetRow.name.label("dataset"),
+            PairRow.task,
+            PairRow.key.label("pair"),
+            FusedRow.device,
+            FusedRow.error,
+        )
+        .select_from(FusedRow)
+        .join(PairRow, PairRow.id == FusedRow.pair_id)
+        .join(DatasetRow, DatasetRow.id == PairRow.dataset_id)
+        .where(FusedRow.entry_id == entry_id, FusedRow.image_digest.is_(None))
+        .order_by(DatasetRow.name, PairRow.task, PairRow.key, FusedRow.device)
+    )
+    return store.frame(statement)
 
 
 def provenance(store: Store, entry_id: int) -> list[dict[str, Any]]:
@@ -506,12 +607,14 @@ def _competitors(store: Store, evaluation: Evaluation) -> list[Competitor]:
     with Session(store.engine) as session:
         for row in session.execute(statement):
             groups.setdefault((row.EntryRow.id, row.device), []).append(row)
+        # Read last, so that a competitor which a run adds meanwhile has a name.
+        names = entry_names(entries(store))
         devices = Counter(entry_id for entry_id, _ in groups)
         return [
             Competitor(
                 entry_id=entry_id,
                 # One method run on two devices is two lines, told apart by the device.
-                label=rows[0].EntryRow.label + (f" ({device})" if devices[entry_id] > 1 else ""),
+                label=names[entry_id] + (f" ({device})" if devices[entry_id] > 1 else ""),
                 slug=rows[0].EntryRow.slug,
                 kind=rows[0].EntryRow.kind,
                 origin=rows[0].EntryRow.origin,
@@ -525,7 +628,11 @@ def _competitors(store: Store, evaluation: Evaluation) -> list[Competitor]:
 
 
 def _means(
-    store: Store, evaluation: Evaluation, protocol: str, records: Iterable[Metric]
+    store: Store,
+    evaluation: Evaluation,
+    protocol: str,
+    records: Iterable[Metric],
+    competitors: Iterable[Competitor],
 ) -> dict[tuple[Competitor, str], Cell]:
     statement = (
         select(
@@ -541,12 +648,20 @@ def _means(
         .where(_in(evaluation), ScoreRow.protocol == protocol, _newest(records))
         .group_by(FusedRow.entry_id, FusedRow.device, ScoreRow.metric)
     )
-    by_key = {(c.entry_id, c.device): c for c in _competitors(store, evaluation)}
+    by_key = {(c.entry_id, c.device): c for c in competitors}
     with store.engine.connect() as connection:
         return {
             (by_key[entry_id, device], metric): Cell(None if n == 0 else float(mean), n, None)
             for entry_id, device, metric, mean, n in connection.execute(statement)
+            # A run may have added a competitor since they were listed.
+            if (entry_id, device) in by_key
         }
+
+
+def places(values: Mapping[K, float], record: Metric) -> dict[K, int]:
+    """Give each value its place, 1 being best; those that tie share the better place."""
+    badness = {key: _badness(value, record) for key, value in values.items()}
+    return {key: 1 + sum(other < bad for other in badness.values()) for key, bad in badness.items()}
 
 
 def _badness(mean: float | None, record: Metric) -> float:

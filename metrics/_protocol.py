@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from fusebench.bench.registry import unknown_name
-from fusebench.bench.types import InputError, MissingDataError
+from fusebench.bench.registry import read_toml, toml_names
+from fusebench.bench.types import InputError
 from fusebench.metrics._base import METRICS
 
 FOLDER = Path(__file__).parent / "protocols"
@@ -41,7 +40,7 @@ class Protocol:
 @lru_cache(maxsize=1)
 def protocol_names() -> list[str]:
     """Names of the protocols that come with the package."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return toml_names(FOLDER)
 
 
 def load_protocol(name: str) -> Protocol:
@@ -61,19 +60,7 @@ def load_protocol(name: str) -> Protocol:
     InputError
         If the file is not valid.
     """
-    if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise MissingDataError(f"{path} does not exist; give the path of a protocol file")
-    elif name in protocol_names():
-        path = FOLDER / f"{name}.toml"
-    else:
-        raise unknown_name("protocol", name, protocol_names())
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise InputError(f"{path} is not valid TOML: {e}") from None
-    return _protocol(table, path)
+    return _protocol(*read_toml("protocol", name, FOLDER))
 
 
 def _protocol(table: dict[str, Any], path: Path) -> Protocol:

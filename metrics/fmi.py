@@ -373,7 +373,8 @@ def _upper_bound(source: Array, fused: Array, xp: Any) -> tuple[Array, Array, Ar
     Returns
     -------
     length, independent : float64 array, shape (18, 2, n)
-        For each pair its share in the bound, and in independence; one of the pairs is void.
+        For each pair its share in the bound, and in independence. One pair only separates the two
+        images: it has no share in the bound.
     mean_product : float64 array, shape (2, n)
         Mean of the product of the positions in the bound.
     """
@@ -406,7 +407,7 @@ def _upper_bound(source: Array, fused: Array, xp: Any) -> tuple[Array, Array, Ar
     length = ends[1:] - xp.maximum(ends[:-1], of_other(ends))
     independent = of_other(shares)
     independent *= shares[:-1]
-    length[PIXELS - 1], independent[PIXELS - 1] = 0.0, NOTHING
+    length[PIXELS - 1] = 0.0
     other[: PIXELS - 1] -= PIXELS
     other += 1
     own = [*range(1, PIXELS), 0, *range(1, PIXELS + 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -136,6 +137,24 @@ def test_other_pixels_under_one_name_are_not_mixed(
     changed.add("new", {"en": [5, 5, 5]})
     assert [line.label for line in changed.ranking().lines] == ["new"]
     changed.store.close()
+
+
+def test_one_name_in_two_folders_is_two_tables(
+    table: Table, pair_root: Path, tmp_path: Path
+) -> None:
+    table.add("here", {"en": [7, 7, 7]})
+    (tmp_path / "elsewhere").mkdir()
+    other = tmp_path / "elsewhere" / "mine"
+    shutil.copytree(pair_root, other)
+    (other / "ir" / "01.png").write_bytes((other / "vi" / "01.png").read_bytes())
+    second = Table(tmp_path / "board.db", other)
+    second.add("there", {"en": [5, 5, 5]})
+    found = board.find_evaluations(table.store, "folder")
+    assert [e.dataset for e in found] == ["folder (mine)", "folder (pairs)"]
+    labels = [[line.label for line in board.ranking(table.store, e).lines] for e in found]
+    assert labels == [["there"], ["here"]]
+    assert {e.loads for e in found} == {"folder"}
+    second.store.close()
 
 
 def test_names_that_do_not_exist(table: Table) -> None:

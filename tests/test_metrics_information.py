@@ -224,6 +224,9 @@ def test_mi_with_the_highest_levels_merged() -> None:
     assert metrics.mi(a, a, fused) == pytest.approx(2 * (1 + 1.5 - 2), rel=BY_HAND)
     assert metrics.mi(a, a, fused, merge="joint") == pytest.approx(2 * (1 + 1.5 - 1), rel=BY_HAND)
     assert metrics.mi(a, a, fused, merge="all") == 0
+    # Stretched, levels 253 to 255 lie far apart.
+    found = metrics.mi(a, a, fused, merge="all", stretch=True)
+    assert found == pytest.approx(metrics.mi(a, a, fused), rel=BY_HAND)
 
 
 def test_stretching_keeps_different_levels_apart() -> None:
@@ -267,6 +270,14 @@ def test_nmi_by_formula() -> None:
         for pairs in (joint(a, fused), joint(b, fused))
     )
     assert metrics.nmi(a, b, fused) == pytest.approx(expected, rel=BY_HAND)
+
+
+def test_nmi_with_one_constant_source_is_undefined_where_the_fused_image_is_too() -> None:
+    varied, grey = photographs()[0], np.full((24, 30), 7, dtype=np.uint8)
+    score = explain(grey, varied, grey, metrics="nmi")["nmi"]
+    assert math.isnan(score.value)
+    assert score.reason == "the fused image and a source are constant"
+    assert math.isfinite(metrics.nmi(grey, varied, varied))
 
 
 def test_q_ncie_by_formula() -> None:
@@ -353,6 +364,17 @@ def test_q_te_as_in_the_code_of_liu(order: float) -> None:
     own = sum(bits(joint(x, x)) ** order for x in (a, b))
     whole = own + tsallis_information(a, b, order, True)
     assert metrics.q_te(*images, order=order) == pytest.approx(shared / whole, rel=BY_HAND)
+
+
+def test_q_te_of_unrelated_images_is_not_negative() -> None:
+    # One less a sum that comes to one but for rounding.
+    a, b, _ = photographs()
+    for side in range(2, 24):
+        flat = np.full((side, side), 77, dtype=np.uint8)
+        for order in (0.43137, 1.85):
+            images = (a[:side, :side], b[:side, :side], flat)
+            value = metrics.q_te(*images, order=order, normalised=False, form="paper")
+            assert 0 <= value < 1e-13
 
 
 def test_q_te_comes_to_mutual_information_near_order_1() -> None:
@@ -509,6 +531,12 @@ ONE_PIXEL[1, 1] = 50
 def test_fmi_of_one_window(source: Image, fused: Image, expected: float) -> None:
     source, fused = source.astype(np.uint8), fused.astype(np.uint8)
     assert metrics.fmi_pixel(source, source, fused) == pytest.approx(expected, rel=BY_HAND)
+
+
+def test_transforms_of_flat_areas_are_flat() -> None:
+    # Not noise of 1e-13, whose windows would look like any other.
+    a, b, _ = photographs()
+    assert metrics.fmi_dct(a, b, np.full_like(a, 77)) == 0
 
 
 def test_fmi_has_no_bounds() -> None:

@@ -17,19 +17,21 @@ from fusebench.bench.cli._common import Database, console, progress_bar
 def leaderboard(
     db: Database = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8501,
+    host: Annotated[str, typer.Option(help="Address to serve on; 0.0.0.0 is all.")] = "localhost",
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ) -> None:
     """Browse rankings, images and methods; runs the demo first if there are no results yet."""
     from fusebench import leaderboard as package
-    from fusebench.bench.store import Store, database_exists, default_url
+    from fusebench.bench.store import Store, database_exists, default_url, full_url
 
-    url = db or default_url()
+    url = full_url(db) if db else default_url()
     if not database_exists(url):
         _run_demo(url)
     # Problems with the database are better told here than in the browser.
     Store.open(url, create=False).close()
     app = Path(package.__file__).parent / "app.py"
     settings = {
+        "server.address": host,
         "server.port": port,
         "server.headless": not browser,
         "server.fileWatcherType": "none",
@@ -43,20 +45,25 @@ def leaderboard(
     }
     flags = [f"--{name}={str(value).lower()}" for name, value in settings.items()]
     command = [sys.executable, "-m", "streamlit", "run", str(app), *flags]
+    environment = {**os.environ, "FUSEBENCH_DB": url}
+    if os.name == "posix":
+        # In place of this process, so that whoever stops it stops the server.
+        os.execve(sys.executable, command, environment)
     try:
-        done = subprocess.run(command, env={**os.environ, "FUSEBENCH_DB": url}, check=False)
+        done = subprocess.run(command, env=environment, check=False)
     except KeyboardInterrupt:
         return
-    if done.returncode:
-        raise typer.Exit(done.returncode)
+    raise typer.Exit(done.returncode)
 
 
 def _run_demo(url: str) -> None:
     from fusebench.bench.pool import make_pool
     from fusebench.bench.runner import run_suite
-    from fusebench.bench.store import Store
+    from fusebench.bench.store import Store, shown_url
     from fusebench.bench.suite import load_suite
 
-    console(stderr=True).print(f"No results in {url} yet: running the demo suite.", markup=False)
+    console(stderr=True).print(
+        f"No results in {shown_url(url)} yet: running the demo suite.", markup=False
+    )
     with closing(Store.open(url)) as store, progress_bar("demo") as progress:
         run_suite(load_suite("demo"), store, pool=make_pool("local", None, None), progress=progress)

@@ -1,0 +1,249 @@
+"""Streamlit parts that the pages share: cached queries, images, and widgets bound to the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
+
+import streamlit as st
+from PIL import Image as PillowImage
+from sqlalchemy import make_url
+
+from fusebench import datasets
+from fusebench.bench.cache import get_image, image_path
+from fusebench.bench.images import pixel_digest
+from fusebench.bench.store import Store, database_exists, default_url, shown_url
+from fusebench.bench.types import TASK_TITLES, Image, MissingDataError
+from fusebench.leaderboard import board
+from fusebench.leaderboard.app_choices import (
+    ALL,
+    MAIN,
+    View,
+    carried,
+    changed,
+    choose_evaluation,
+    choose_metrics,
+    choose_protocol,
+    metrics_text,
+    not_found,
+    tasks_of,
+    without_values,
+)
+from fusebench.leaderboard.app_tables import escape, literal
+from fusebench.metrics import METRICS
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Not in a folder named pages: Streamlit would run such files without app.py around them.
+RANKING, PAIRS, METHODS = "app_ranking.py", "app_pairs.py", "app_methods.py"
+
+# A run in progress shows up after this many seconds.
+_FRESH = 10
+
+
+# -- data -------------------------------------------------------------------------------------
+
+
+def _identity(url: str) -> tuple[str, str]:
+    """Tell a database from another one that took its place."""
+    if not database_exists(url):
+        raise MissingDataError(f"{make_url(url).database} does not exist")
+    if make_url(url).get_backend_name() != "sqlite":
+        return url, ""
+    facts = Path(str(make_url(url).database)).stat()
+    return url, f"{facts.st_dev}:{facts.st_ino}"
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _store(identity: tuple[str, str]) -> Store:
+    return Store.open(identity[0], create=False)
+
+
+@st.cache_resource(ttl=_FRESH, max_entries=300, show_spinner=False)
+def _answer(identity: tuple[str, str], name: str, arguments: Any, _function: Callable[[], T]) -> T:
+    return _function()
+
+
+def ask(function: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Put a question of `fusebench.leaderboard.board` to the database.
+
+    Answers are kept for some seconds and shared by all visitors: they must not be changed.
+    """
+    identity = _identity(default_url())
+    return _answer(
+        identity,
+        function.__name__,
+        (args, tuple(sorted(kwargs.items()))),
+        lambda: function(_store(identity), *args, **kwargs),
+    )
+
+
+def name_of(competitor: board.Competitor) -> str:
+    """Name a competitor for links, whatever device it ran on."""
+    # It may have been added since the names were read.
+    return board.entry_names(ask(board.entries)).get(competitor.entry_id, competitor.label)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Source images of a pair as PNG files, with the digests of their pixels."""
+
+    images: dict[str, bytes]
+    digests: dict[str, str]
+
+
+@st.cache_data(ttl=60, max_entries=32, show_spinner=False)
+def load_sources(dataset: str, root: str | None, key: str) -> Sources:
+    """Read the source images, and the reference, of a pair.
+
+    Raises
+    ------
+    FusebenchError
+        If the folder or an image is gone.
+    """
+    if root is not None and not Path(root).is_dir():
+        raise MissingDataError(f"the folder of {dataset} is gone: {root}")
+    pair = datasets.load(dataset, root)[key]
+    found: dict[str, Image | None] = {"a": pair.a, "b": pair.b, "reference": pair.reference}
+    images = {name: image for name, image in found.items() if image is not None}
+    return Sources(
+        {name: _png(image) for name, image in images.items()},
+        {name: pixel_digest(image) for name, image in images.items()},
+    )
+
+
+def _png(image: Image) -> bytes:
+    buffer = BytesIO()
+    PillowImage.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@st.cache_data(ttl=60, max_entries=200, show_spinner=False)
+def load_fused(digest: str) -> bytes | None:
+    """Fetch a fused image as a PNG file; None if it is not in the cache, or damaged."""
+    return None if get_image(digest) is None else image_path(digest).read_bytes()
+
+
+# -- choices ----------------------------------------------------------------------------------
+
+
+def params() -> dict[str, str]:
+    """Give the choices that the URL holds."""
+    return carried(st.query_params.to_dict())
+
+
+def link(page: str, label: str, icon: str | None = None, /, **choices: str) -> None:
+    """Link to a page with the choices of the URL and some others; `label` is Markdown."""
+    st.page_link(page, label=label, icon=icon, query_params={**params(), **choices})
+
+
+def turn_to(name: str, value: str, shown: dict[str, str]) -> None:
+    """Change one choice in the URL; for callbacks, which run before the page."""
+    st.query_params.from_dict(changed({**params(), **shown}, name, value))
+
+
+def _write(name: str, key: str, shown: dict[str, str], write: Callable[[Any], str]) -> None:
+    value = st.session_state[key]
+    # A click on the chosen segment takes it away; the page then puts it back.
+    if value is not None:
+        turn_to(name, write(value), shown)
+
+
+def bind(
+    name: str,
+    value: Any,
+    shown: dict[str, str],
+    write: Callable[[Any], str] = str,
+) -> dict[str, Any]:
+    """Give the arguments that tie a widget to a query parameter.
+
+    Parameters
+    ----------
+    name : str
+        The query parameter.
+    value : object
+        What the widget shows, as read from the URL.
+    shown : dict
+        All choices of the view, which the URL holds as soon as one of them is changed.
+    write : callable
+        Turns the widget's value into text.
+    """
+    key = f"choose-{name}"
+    # The URL decides, also when the browser went back to another one.
+    st.session_state[key] = value
+    return {"key": key, "on_change": _write, "args": (name, key, shown, write)}
+
+
+def choose_view() -> View:
+    """Show the filters for task, dataset, protocol and metrics, and give what they say."""
+    evaluations = ask(board.evaluations)
+    if not evaluations:
+        no_results("This database holds no results yet.")
+    wanted = params()
+    evaluation = choose_evaluation(evaluations, wanted)
+    protocols = ask(board.protocols_used)
+    protocol = choose_protocol(protocols, wanted)
+    present = tuple(m.slug for m in ask(board.metrics_used, evaluation, protocol))
+    view = View(evaluation, protocol, present, choose_metrics(present, wanted.get("metrics")))
+    _filters(view, evaluations, protocols)
+    for kind, name in not_found(wanted, view):
+        st.warning(f"This database has no {kind} {literal(name)}, which the link asks for.")
+    lacking = [METRICS[slug] for slug in without_values(wanted, view)]
+    if lacking:
+        labels = ", ".join(escape(m.plain_label) for m in lacking)
+        st.caption(f"Without values here, and left out: {labels}.")
+    return view
+
+
+def _filters(view: View, evaluations: Sequence[board.Evaluation], protocols: Sequence[str]) -> None:
+    shown = view.params()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "Task",
+            tasks_of(evaluations),
+            format_func=lambda task: TASK_TITLES[task],
+            **bind("task", view.evaluation.task, shown),
+        )
+        names = [e.dataset for e in evaluations if e.task == view.evaluation.task]
+        with st.container(width=260):
+            st.selectbox("Dataset", names, **bind("dataset", view.evaluation.dataset, shown))
+        if len(protocols) > 1:
+            with st.container(width=200):
+                st.selectbox("Protocol", protocols, **bind("protocol", view.protocol, shown))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.multiselect(
+            "Metrics",
+            view.present,
+            format_func=lambda slug: METRICS[slug].plain_label,
+            help="Columns in the order of choice. The ranks follow the metrics chosen here.",
+            **bind(
+                "metrics",
+                list(view.metrics),
+                shown,
+                lambda chosen: metrics_text(chosen, view.present),
+            ),
+        )
+        for label, text in (("Main", MAIN), ("All", ALL)):
+            st.button(
+                label,
+                key=f"metrics-{text}",
+                disabled=shown["metrics"] == text,
+                on_click=turn_to,
+                args=("metrics", text, shown),
+            )
+
+
+# -- messages ---------------------------------------------------------------------------------
+
+
+def no_results(reason: str, detail: str = "") -> NoReturn:
+    """Say that there is nothing to show and what to do, and end the page."""
+    st.info(reason)
+    st.text("\n".join([f"Database: {shown_url(default_url())}", *([detail] if detail else [])]))
+    st.text("Fill it from a terminal, then reload this page:")
+    st.code("fusebench run demo", language=None)
+    st.stop()

@@ -1,0 +1,156 @@
+"""The ranking: competitors on one dataset and task."""
+
+from __future__ import annotations
+
+import re
+
+import streamlit as st
+
+from fusebench.bench.types import TASK_TITLES
+from fusebench.leaderboard import board
+from fusebench.leaderboard.app_choices import View
+from fusebench.leaderboard.app_parts import METHODS, PAIRS, ask, choose_view, link, name_of
+from fusebench.leaderboard.app_tables import (
+    escape,
+    heading,
+    incomplete,
+    literal,
+    metric_help,
+    metric_paragraph,
+    ranking_style,
+    selected,
+    weakest_pair,
+)
+from fusebench.leaderboard.board import Ranking
+from fusebench.leaderboard.export import export
+
+_DOWNLOADS = {
+    "CSV": ("csv", "csv", "text/csv"),
+    "JSON": ("json", "json", "application/json"),
+    "LaTeX": ("latex", "tex", "application/x-tex"),
+    "Markdown": ("markdown", "md", "text/markdown"),
+}
+# Rows shown without scrolling inside the table.
+_ROWS = 40
+
+
+def show() -> None:
+    """Show filters, table, downloads and what the metrics mean."""
+    st.header("Ranking", anchor=False)
+    view = choose_view()
+    ranking = ask(board.ranking, view.evaluation, view.metrics, view.protocol)
+    _describe(ranking)
+    if not ranking.columns:
+        st.info("No scores on this dataset under this protocol yet.")
+    _table(ranking, view)
+    _download(ranking)
+    if ranking.columns:
+        with st.expander("What the metrics mean"):
+            st.markdown("\n\n".join(metric_paragraph(c.metric) for c in ranking.columns))
+
+
+def _describe(ranking: Ranking) -> None:
+    e = ranking.evaluation
+    references = f", {e.referenced} with a reference" if e.referenced else ""
+    with st.container(key="strong-title"):
+        st.text(f"{TASK_TITLES[e.task]}: {e.dataset}")
+    st.text(
+        f"{e.title}. {e.pairs} pairs{references}; protocol {ranking.protocol}.\n"
+        f"{ranking.rule} The ranks follow the metrics chosen above."
+    )
+
+
+def _table(ranking: Ranking, view: View) -> None:
+    longest = max((len(line.label) for line in ranking.lines), default=0)
+    # Pinned columns must leave room for others on a phone.
+    width = min(max(90, 24 + 8 * longest), 150)
+    config = {
+        "Rank": st.column_config.NumberColumn(width=50, pinned=True, help="Among complete methods"),
+        "Method": st.column_config.TextColumn(width=width, pinned=True),
+        "Pairs": st.column_config.NumberColumn(
+            help="Pairs with an image, of all pairs. A method that lacks one is not ranked."
+        ),
+        "Mean rank": st.column_config.NumberColumn(help="Mean of the ranks over the metrics shown"),
+        "Time": st.column_config.NumberColumn(
+            help="Median time of one fusion, without loading and disk; see the method's page for "
+            "the machine."
+        ),
+        "Origin": st.column_config.TextColumn(help="Where the method's behaviour comes from"),
+        **{
+            c.slug: st.column_config.NumberColumn(
+                heading(c.metric, counts=c.counts), help=metric_help(c.metric)
+            )
+            for c in ranking.columns
+        },
+    }
+    chosen = st.dataframe(
+        ranking_style(ranking),
+        hide_index=True,
+        placeholder="–",
+        column_config=config,
+        height="content" if len(ranking.lines) <= _ROWS else 35 * _ROWS,
+        on_select="rerun",
+        selection_mode="single-cell",
+        # Another table starts without a selection.
+        key="table-" + "-".join(view.params().values()),
+    )
+    uncounted = [c for c in ranking.columns if not c.counts]
+    st.caption(
+        "¹ best, ² second; arrows point to better. Click a method or a score for what is behind it."
+        + (" ° not counted: undefined on some pair." if uncounted else "")
+    )
+    lacking = incomplete(ranking)
+    if lacking:
+        st.warning("Not ranked: a mean over fewer pairs cannot be compared.", icon="⚠️")
+        st.text("\n".join(f"{x.label}: {_pairs(ranking, x)}" for x in lacking))
+    with st.container(horizontal=True, key="behind"):
+        link(PAIRS, "Images, pair by pair", ":material/image:", **view.params())
+        _links_of(ranking, view, chosen["selection"]["cells"])
+
+
+def _pairs(ranking: Ranking, line: board.Line) -> str:
+    c = line.competitor
+    failed = f", {c.failed} failed" if c.failed else ""
+    return f"{c.pairs} of {ranking.evaluation.pairs} pairs{failed}"
+
+
+def _links_of(ranking: Ranking, view: View, cells: list[tuple[int, str]]) -> None:
+    """Offer what is behind the selected cell."""
+    found = selected(ranking, cells)
+    if found is None:
+        return
+    line, column = found
+    params = {**view.params(), "method": name_of(line.competitor)}
+    link(METHODS, f"About {literal(line.label)}", ":material/info:", **params)
+    if column is None:
+        return
+    scores = ask(board.pair_scores, view.evaluation, (column.slug,), view.protocol)
+    weakest = weakest_pair(scores, line.competitor, column.metric)
+    if weakest is not None:
+        link(
+            PAIRS,
+            f"Its weakest pair by {escape(column.metric.plain_label)}",
+            ":material/search:",
+            **params,
+            pair=weakest,
+        )
+
+
+def _download(ranking: Ranking) -> None:
+    e = ranking.evaluation
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", f"{e.dataset} {e.task} {ranking.protocol}").strip("-")
+    with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
+        st.markdown("Download this table:", width="content")
+        for label, (form, ending, kind) in _DOWNLOADS.items():
+            st.download_button(
+                label,
+                export([ranking], form),
+                f"fusebench-{stem}.{ending}",
+                kind,
+                on_click="ignore",
+                key=f"download-{form}",
+            )
+
+
+if __name__ == "__main__":
+    show()

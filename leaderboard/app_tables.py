@@ -1,0 +1,427 @@
+"""What the app shows, as data frames and plain records. No Streamlit here.
+
+Labels, names and reasons come from the database and are anybody's text: they go into cells and
+plain text, which show them as they stand. Where Markdown cannot be avoided, `literal` fences them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from fusebench.bench.schema import EntryRow
+from fusebench.bench.types import TASK_TITLES, ColourRule, Method, Metric, Needs, Task
+from fusebench.leaderboard.board import ARROWS, Cell, Column, Competitor, Line, Ranking, places
+from fusebench.leaderboard.export import format_value
+from fusebench.metrics import METRICS
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+MARKS: Mapping[int, str] = {1: "¹", 2: "²"}
+"""Marks besides weight and colour, for eyes and printers that show neither."""
+
+SOURCES: Mapping[Task, tuple[str, str]] = {
+    "ivif": ("infrared", "visible"),
+    "mff": ("near focus", "far focus"),
+    "mef": ("under-exposed", "over-exposed"),
+    "medical": ("functional or CT", "MRI or structural"),
+}
+"""What the sources a and b of a task are."""
+
+COLOUR_RULES: Mapping[ColourRule, str] = {
+    "per_channel": "each colour channel by itself; a grey source stands for every channel",
+    "native": "the method's own rule for colour",
+}
+
+_UNCOUNTED = " °"
+_STYLES = {
+    1: "font-weight: 700; background-color: rgba(46, 140, 110, 0.20)",
+    2: "font-weight: 500; background-color: rgba(46, 140, 110, 0.09)",
+}
+_FAINT = "color: #808495"
+
+
+def literal(text: object) -> str:
+    """Write text as a code span, which Markdown shows as it stands."""
+    line = " ".join(str(text).split())
+    if not line:
+        return "(empty)"
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    return f"{fence} {line} {fence}"
+
+
+def escape(text: object) -> str:
+    """Escape the punctuation of text that comes from the code, for use in Markdown."""
+    return re.sub(r"([\\`*_{}\[\]<>|#$~:])", r"\\\1", " ".join(str(text).split()))
+
+
+def heading(metric: Metric, *, counts: bool = True) -> str:
+    """Head a column: label, arrow of the better direction, and a mark if it does not count."""
+    mark = "" if counts else _UNCOUNTED
+    return f"{metric.plain_label} {ARROWS[metric.direction]}{mark}"
+
+
+def metric_help(metric: Metric) -> str:
+    """Explain a metric in a few words of Markdown."""
+    better = f"{metric.direction.capitalize()} is better."
+    parts = [f"{metric.title.rstrip('.')}.", metric.summary, better]
+    return " ".join(escape(part) for part in dict.fromkeys(parts) if part)
+
+
+_LOOKS_AT: Mapping[Needs, str] = {
+    "fused": "the fused image alone",
+    "sources": "the fused image and its sources",
+    "reference": "the fused image and a reference",
+}
+
+
+def metric_paragraph(metric: Metric) -> str:
+    """Explain a metric in a paragraph of Markdown."""
+    low, high = (format_bound(bound) for bound in metric.bounds)
+    source = f"{escape(metric.reference.rstrip('.'))}."
+    if metric.doi:
+        source += f" [doi:{escape(metric.doi)}](https://doi.org/{metric.doi})"
+    return (
+        f"**{escape(heading(metric))}** {escape(metric.title.rstrip('.'))}. "
+        f"{escape(metric.summary)} From {low} to {high}; looks at {_LOOKS_AT[metric.needs]}. "
+        f"{source}"
+    )
+
+
+def format_bound(value: float) -> str:
+    """Write the end of a metric's range."""
+    return f"{value:g}".replace("inf", "∞")
+
+
+# -- ranking ----------------------------------------------------------------------------------
+
+
+def cell_text(cell: Cell, pairs: int) -> str:
+    """Write a mean with its mark, and with its number of pairs where that is not the usual one."""
+    text = format_value(cell.mean) + MARKS.get(cell.place or 0, "")
+    return text if cell.mean is None or cell.n == pairs else f"{text} (n={cell.n})"
+
+
+def ranking_frame(ranking: Ranking) -> pd.DataFrame:
+    """Give a ranking as numbers: fixed columns, then one for each metric slug, then the rest."""
+    slugs = [column.slug for column in ranking.columns]
+    numbers = dict.fromkeys(["Mean rank", *slugs, "Time"], float)
+    return pd.DataFrame(
+        [
+            {
+                "Rank": line.rank,
+                "Method": line.label,
+                "Pairs": line.competitor.pairs,
+                "Mean rank": line.mean_rank,
+                **{slug: line.cells[slug].mean for slug in slugs},
+                "Time": line.competitor.seconds,
+                "Device": line.competitor.device,
+                "Origin": line.competitor.origin,
+            }
+            for line in ranking.lines
+        ]
+    ).astype({"Rank": "Int64", **numbers})
+
+
+def ranking_style(ranking: Ranking) -> Styler:
+    """Dress a ranking: four digits, best and second marked, incomplete lines faint."""
+    frame = ranking_frame(ranking)
+    total = ranking.evaluation.pairs
+    formats: dict[Any, Any] = {
+        "Rank": lambda value: "–" if pd.isna(value) else str(value),
+        "Pairs": lambda value: f"{value}/{total}" + ("" if value == total else " ⚠"),
+        "Mean rank": format_value,
+        "Time": format_seconds,
+        **{column.slug: format_value for column in ranking.columns},
+    }
+    style = frame.style.format(formats)
+    css = {name: [""] * len(frame) for name in frame.columns}
+    css["Method"] = ["font-weight: 600"] * len(frame)
+    for i, line in enumerate(ranking.lines):
+        if line.competitor.pairs != total:
+            for name in css.keys() - {"Rank", "Method"}:
+                css[name][i] = _FAINT
+        for column in ranking.columns:
+            cell = line.cells[column.slug]
+            if cell.place in _STYLES:
+                css[column.slug][i] = _STYLES[cell.place]
+            text = cell_text(cell, column.expected)
+            if text != format_value(cell.mean):
+                style.format(_always(text), subset=([i], [column.slug]))
+    return style.apply(lambda _: pd.DataFrame(css), axis=None)
+
+
+def _always(text: str) -> Callable[[object], str]:
+    return lambda _: text
+
+
+def format_seconds(seconds: float | None) -> str:
+    """Write a time with three significant digits."""
+    if seconds is None or pd.isna(seconds):
+        return "–"
+    value, unit = (seconds * 1000, "ms") if seconds < 1 else (seconds, "s")
+    return f"{value:#.3g}".rstrip(".") + f" {unit}"
+
+
+def incomplete(ranking: Ranking) -> list[Line]:
+    """List the competitors that lack a pair."""
+    return [line for line in ranking.lines if line.competitor.pairs != ranking.evaluation.pairs]
+
+
+def selected(ranking: Ranking, cells: Sequence[Sequence[Any]]) -> tuple[Line, Column | None] | None:
+    """Tell which line and metric a selected cell ``(row, column)`` of the table stands for."""
+    if not cells:
+        return None
+    row, name = cells[0]
+    if not 0 <= row < len(ranking.lines):
+        return None
+    column = next((c for c in ranking.columns if c.slug == name), None)
+    return ranking.lines[row], column
+
+
+def weakest_pair(scores: pd.DataFrame, competitor: Competitor, metric: Metric) -> str | None:
+    """Give the key of the pair with a competitor's worst score, None if it has none."""
+    own = [
+        (row["value"], str(row["pair"]))
+        for row in _records(scores)
+        if (row["entry_id"], row["device"]) == (competitor.entry_id, competitor.device)
+        and row["metric"] == metric.slug
+        and row["value"] is not None
+    ]
+    if not own:
+        return None
+    return (min(own) if metric.direction == "higher" else max(own))[1]
+
+
+# -- pairs ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PairScore:
+    """One score on one pair, its place among the methods, or why there is none."""
+
+    value: float | None
+    place: int | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What one competitor made of one pair.
+
+    Attributes
+    ----------
+    competitor : Competitor
+    image_digest, error : str or None
+        The fused image, or why there is none; neither if it was not tried.
+    seconds : float or None
+    scores : mapping
+        By metric slug.
+    """
+
+    competitor: Competitor
+    image_digest: str | None
+    error: str | None
+    seconds: float | None
+    scores: Mapping[str, PairScore]
+
+
+def tiles(
+    ranking: Ranking,
+    fused: pd.DataFrame,
+    scores: pd.DataFrame,
+    first: int | None = None,
+) -> list[Tile]:
+    """Lay out what every competitor made of one pair, in the order of a ranking.
+
+    Parameters
+    ----------
+    ranking : Ranking
+    fused, scores : DataFrame
+        From `fused_images` and `pair_scores` of `fusebench.leaderboard.board`, for one pair.
+    first : int, optional
+        Id of the competitor to begin with.
+    """
+    images = {(row["entry_id"], row["device"]): row for row in _records(fused)}
+    values: dict[str, dict[tuple[int, str], float]] = {}
+    errors: dict[tuple[str, int, str], str | None] = {}
+    for row in _records(scores):
+        who = (row["entry_id"], row["device"])
+        errors[row["metric"], *who] = row["error"]
+        if row["value"] is not None:
+            values.setdefault(row["metric"], {})[who] = row["value"]
+    ranks = {slug: places(found, METRICS[slug]) for slug, found in values.items()}
+    laid = []
+    for line in ranking.lines:
+        who = (line.competitor.entry_id, line.competitor.device)
+        image = images.get(who, {})
+        laid.append(
+            Tile(
+                competitor=line.competitor,
+                image_digest=image.get("image_digest"),
+                error=image.get("error"),
+                seconds=image.get("seconds"),
+                scores={
+                    c.slug: PairScore(
+                        values.get(c.slug, {}).get(who),
+                        ranks.get(c.slug, {}).get(who),
+                        errors.get((c.slug, *who)),
+                    )
+                    for c in ranking.columns
+                },
+            )
+        )
+    # Python's sort keeps the order of equals.
+    return sorted(laid, key=lambda tile: tile.competitor.entry_id != first)
+
+
+def scores_markdown(tile: Tile, columns: Sequence[Column]) -> str:
+    """Write the scores of one fused image as a Markdown table; labels come from the code."""
+    rows = ["| Metric | Score |", "|:--|--:|"]
+    for column in columns:
+        score = tile.scores[column.slug]
+        text = format_value(score.value) + MARKS.get(score.place or 0, "")
+        rows.append(
+            f"| {escape(heading(column.metric))} | {f'**{text}**' if score.place == 1 else text} |"
+        )
+    return "\n".join(rows)
+
+
+def undefined(tile: Tile, columns: Sequence[Column]) -> list[str]:
+    """Say why scores are missing, one reason a line."""
+    reasons: dict[str, list[str]] = {}
+    for column in columns:
+        score = tile.scores[column.slug]
+        if score.value is None and score.error:
+            reasons.setdefault(score.error, []).append(column.metric.plain_label)
+    return [f"{', '.join(labels)}: {reason}" for reason, labels in reasons.items()]
+
+
+# -- methods ----------------------------------------------------------------------------------
+
+
+def options_frame(entry: EntryRow, record: Method | None) -> pd.DataFrame:
+    """List the options of a competitor beside the paper's values."""
+    paper = {} if record is None else record.options
+    return pd.DataFrame(
+        [
+            {
+                "Option": name,
+                "Value": str(value),
+                "In the paper": "–"
+                if name not in paper
+                else "same"
+                if paper[name] == value
+                else str(paper[name]),
+            }
+            for name, value in entry.options.items()
+        ]
+    )
+
+
+def fidelity_frame(record: Method) -> pd.DataFrame:
+    """List how far a method is from its authors' output."""
+    return pd.DataFrame(
+        [
+            {
+                "Compared with": f.against,
+                "Images": f.images,
+                "Within one grey level": f"{100 * f.within_one:.4g} %",
+                "Mean difference": f"{f.mean_abs:.3g}",
+                "Largest": f"{f.max_abs:g}",
+            }
+            for f in record.fidelity
+        ]
+    )
+
+
+def standing_frame(ranking: Ranking, line: Line) -> pd.DataFrame:
+    """List the scores of one competitor on one dataset and task."""
+    ranked = sum(other.rank is not None for other in ranking.lines)
+    rows = []
+    for column in ranking.columns:
+        cell = line.cells[column.slug]
+        rows.append(
+            {
+                "Metric": heading(column.metric, counts=column.counts),
+                "Mean": format_value(cell.mean),
+                "Pairs": f"{cell.n}/{column.expected}",
+                "Place": "–" if cell.place is None else f"{cell.place} of {ranked}",
+            }
+        )
+    return pd.DataFrame(rows, columns=["Metric", "Mean", "Pairs", "Place"])
+
+
+def standing(ranking: Ranking, line: Line) -> tuple[str, str]:
+    """Say where, and in a few words how, a competitor stands; the text may hold any name."""
+    e = ranking.evaluation
+    where = f"{TASK_TITLES[e.task]}: {e.dataset}, {line.competitor.device}"
+    if line.rank is None:
+        return where, f"Not ranked: it has {line.competitor.pairs} of {e.pairs} pairs"
+    ranked = sum(other.rank is not None for other in ranking.lines)
+    counted = sum(column.counts for column in ranking.columns)
+    mean = format_value(line.mean_rank)
+    return where, f"Rank {line.rank} of {ranked}; mean rank {mean} over {counted} metrics"
+
+
+def failures_frame(failures: pd.DataFrame) -> pd.DataFrame:
+    """List failures with their reasons."""
+    shown = failures.rename(columns={"error": "reason"}).rename(columns=str.capitalize)
+    return shown.assign(Task=shown["Task"].map(lambda task: TASK_TITLES.get(task, task)))
+
+
+def runs_frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """List the runs that results come from."""
+    return pd.DataFrame(
+        [
+            {
+                "Run": run["run"],
+                "Started (UTC)": f"{run['started']:%Y-%m-%d %H:%M}",
+                "Device": run["device"],
+                "Pairs": run["pairs"],
+                "Failed": run["failed"],
+                "Time": format_seconds(run["seconds"]),
+                "Workers": run["workers"],
+                "Code": code_version(run["facts"]),
+            }
+            for run in runs
+        ]
+    )
+
+
+def code_version(facts: Mapping[str, Any]) -> str:
+    """Name the code that ran: version, and commit where it is known."""
+    version = f"fusebench {facts.get('fusebench', 'of unknown version')}"
+    commit = facts.get("commit")
+    if not commit:
+        return version
+    return f"{version}, commit {str(commit)[:10]}{', modified' if facts.get('modified') else ''}"
+
+
+def facts_frame(facts: Mapping[str, Any]) -> pd.DataFrame:
+    """List the facts of a machine."""
+    libraries = facts.get("libraries") or {}
+    cores = facts.get("cores")
+    rows = {
+        "Code": code_version(facts),
+        "Commit": facts.get("commit"),
+        "Python": facts.get("python"),
+        "System": facts.get("system"),
+        "Processor": f"{facts.get('processor')}, {cores} cores" if cores else None,
+        "GPU": facts.get("gpu") or "none",
+        **{name: version or "not installed" for name, version in libraries.items()},
+    }
+    return pd.DataFrame(
+        [{"Fact": name, "Value": str(value)} for name, value in rows.items() if value is not None]
+    )
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give the rows of a table with None for what is missing."""
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]

@@ -1,0 +1,276 @@
+"""The leaderboard as people see it: served by the command, opened in headless Chromium."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+from leaderboard_data import HOSTILE, REASON, tiny_database
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("playwright") is None, reason="playwright is not installed"
+    ),
+]
+WIDTHS = (1280, 400)
+# Beneath a page of its own, Streamlit's client looks for these before it asks at the root.
+_PROBES = ("/_stcore/health", "/_stcore/host-config")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("board")
+    environment = {**os.environ, "FUSEBENCH_CACHE": str(folder / "cache")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FUSEBENCH_CACHE", environment["FUSEBENCH_CACHE"])
+        database = tiny_database(folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = "from fusebench.bench.cli import main; main()"
+    command = [sys.executable, "-c", script, "leaderboard", "--db", database, "--port", str(port)]
+    with (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--no-browser"],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/_stcore/health", process, folder / "log.txt")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            # The command and the server that it started.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError):
+            urllib.request.urlopen(url, timeout=2).close()
+            return
+        time.sleep(0.2)
+    pytest.fail(f"the server did not start: {log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    """A page that fails the test if a script fails, or anything is fetched from elsewhere."""
+    problems: list[str] = []
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
+    page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
+    page.on(
+        "console",
+        lambda message: (
+            problems.append(f"console: {message.text}")
+            if message.type == "error" and not message.text.startswith("Failed to load resource")
+            else None
+        ),
+    )
+    page.on(
+        "response",
+        lambda response: (
+            problems.append(f"{response.status} {response.url}")
+            if response.status >= 400 and not response.url.endswith(_PROBES)
+            else None
+        ),
+    )
+    page.on(
+        "request",
+        lambda request: (
+            problems.append(f"fetched {request.url}")
+            if not request.url.startswith((server, server.replace("http", "ws"), "data:", "blob:"))
+            else None
+        ),
+    )
+    page.set_default_timeout(15_000)
+    yield page
+    page.context.close()
+    assert not problems
+
+
+def show(page: Page, url: str) -> None:
+    page.goto(url)
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run and its elements are there."""
+    page.wait_for_timeout(300)
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    page.locator("h2").first.wait_for()
+    assert page.locator('[data-testid="stException"]').count() == 0
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0, f"{page.url} is {wide} pixels wider than the window"
+
+
+def text_of(page: Page) -> str:
+    return page.locator('[data-testid="stMainBlockContainer"]').inner_text()
+
+
+def wait_for_text(page: Page, text: str) -> None:
+    """Wait until the page says something; a slow machine shows elements one after the other."""
+    from playwright.sync_api import expect
+
+    main = page.locator('[data-testid="stMainBlockContainer"]')
+    expect(main).to_contain_text(text, timeout=20_000, use_inner_text=True)
+
+
+def cells(page: Page) -> list[str]:
+    """Texts of the first table, which is drawn on a canvas, from its copy for screen readers."""
+    page.locator("canvas [role=gridcell], canvas td").first.wait_for(state="attached")
+    return page.locator("canvas").first.locator("[role=gridcell], td").all_text_contents()
+
+
+def click_cell(page: Page, row: int, x: float) -> None:
+    """Click a row of the first table, 0 being its heading, `x` pixels from its left edge."""
+    box = page.locator('[data-testid="stDataFrame"] canvas').first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + x, box["y"] + 35 * row + 17)
+    settle(page)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_first_visit_may_be_to_any_page(page: Page, server: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    show(page, f"{server}/methods?method=LP")
+    # The links at the top are there although the visit did not begin at the ranking.
+    for name in ("Ranking", "Pairs", "Methods"):
+        page.get_by_role("link", name=name, exact=True).first.wait_for()
+    for text in ("Laplacian pyramid", "Options", "Rank 1 of 2", "Failures (0)"):
+        wait_for_text(page, text)
+    assert page.locator('a[href^="https://doi.org/"]').count() == 1
+    # Tables are drawn when they come into view.
+    runs = page.locator(".st-key-runs")
+    runs.scroll_into_view_if_needed()
+    runs.locator("[role=gridcell], td", has_text="by hand").wait_for(state="attached")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_ranking(page: Page, server: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    show(page, f"{server}/?task=mff&metrics=qabf,vif")
+    shown = cells(page)
+    assert shown.index("LP") < shown.index("Average") < shown.index(HOSTILE)
+    text = text_of(page)
+    assert "Ranked by the mean of the ranks over 2 metrics" in text
+    assert f"{HOSTILE}: 2 of 3 pairs, 1 failed" in text
+    assert "folder:mff" in text
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    assert download.value.suggested_filename == "fusebench-folder-mff-mff-canonical.csv"
+    assert "LP" in Path(download.value.path()).read_text()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_pairs_at_one_scale(page: Page, server: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    show(page, f"{server}/pairs?task=mff&pair=two&metrics=qabf")
+    images = page.locator('[data-testid="stImage"] img')
+    images.nth(4).wait_for()
+    widths = {images.nth(i).evaluate("image => image.clientWidth") for i in range(images.count())}
+    assert images.count() == 5
+    assert len(widths) == 1, f"images at different scales: {widths}"
+    loaded = [images.nth(i).evaluate("image => image.naturalWidth") for i in range(5)]
+    assert loaded == [64] * 5, "the pixels themselves, neither resized nor lossy"
+    text = text_of(page)
+    for part in ("a: near focus", "b: far focus", "reference", "0.7100¹", HOSTILE, REASON):
+        assert part in text, part
+    assert page.locator("td strong").all_inner_texts() == ["0.7100¹"]
+
+
+def test_choices_live_in_the_link(page: Page, server: str) -> None:
+    show(page, server)
+    page.get_by_text("Multi-focus", exact=True).click()
+    settle(page)
+    page.get_by_role("button", name="All", exact=True).click()
+    settle(page)
+    assert "task=mff" in page.url
+    assert "metrics=all" in page.url
+    page.reload()
+    settle(page)
+    wait_for_text(page, "over 5 metrics")
+    page.get_by_role("link", name="Pairs", exact=True).click()
+    page.get_by_label("Pair (3)").wait_for()
+    settle(page)
+    assert "metrics=all" in page.url
+    page.get_by_role("button", name="chevron_right").click()
+    settle(page)
+    assert "pair=three" in page.url
+    page.reload()
+    settle(page)
+    wait_for_text(page, "three: 64 × 48 pixels")
+    page.go_back()
+    settle(page)
+    page.get_by_text("one: 64 × 48 pixels").wait_for()
+
+
+def test_cells_lead_to_what_is_behind_them(page: Page, server: str) -> None:
+    show(page, f"{server}/?task=mff&metrics=qabf,ssim")
+    cells(page)
+    box = page.locator('[data-testid="stDataFrame"] canvas').first.bounding_box()
+    assert box is not None
+    ssim = 0.6 * box["width"]
+    # Sorted by SSIM, falling: the row that is clicked is not the one with that number.
+    click_cell(page, 0, ssim)
+    click_cell(page, 0, ssim)
+    click_cell(page, 2, ssim)
+    page.get_by_role("link", name="About Average").wait_for()
+    page.get_by_role("link", name="Its weakest pair by SSIM").click()
+    page.get_by_text("one: 64 × 48 pixels").wait_for()
+    settle(page)
+    assert "method=Average" in page.url
+    text = text_of(page)
+    assert text.index("Average") < text.index("LP"), "the chosen method comes first"
+
+
+def test_hostile_names_stay_text(page: Page, server: str) -> None:
+    name = quote(HOSTILE, safe="")
+    for path in ("", "pairs", "methods"):
+        show(page, f"{server}/{path}?task=mff&pair=two&method={name}&dataset={name}")
+        wait_for_text(page, HOSTILE)
+        main = page.locator('[data-testid="stMainBlockContainer"]')
+        assert main.locator('script, a[href^="http://example.org"], .katex').count() == 0, path
+        assert main.locator("strong", has_text="bold").count() == 0, path
+    show(page, f"{server}/?task=mff")
+    cells(page)
+    click_cell(page, 3, 80)
+    link = page.locator('[data-testid="stPageLink"]', has_text="About <script>")
+    assert HOSTILE in link.inner_text()
