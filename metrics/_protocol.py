@@ -37,10 +37,14 @@ class Protocol:
     metrics: Mapping[str, Mapping[str, Any]]
 
 
-@lru_cache(maxsize=1)
 def protocol_names() -> list[str]:
     """Names of the protocols that come with the package."""
-    return toml_names(FOLDER)
+    return list(_names())
+
+
+@lru_cache(maxsize=1)
+def _names() -> tuple[str, ...]:
+    return tuple(toml_names(FOLDER))
 
 
 def load_protocol(name: str) -> Protocol:
@@ -60,6 +64,15 @@ def load_protocol(name: str) -> Protocol:
     InputError
         If the file is not valid.
     """
+    if name in protocol_names():
+        # A metric that somebody registers later becomes part of protocols that have them all.
+        return _packaged(name, len(METRICS))
+    return _protocol(*read_toml("protocol", name, FOLDER))
+
+
+@lru_cache
+def _packaged(name: str, metrics: int) -> Protocol:
+    """Read a protocol of the package once: checking it takes longer than the quick metrics."""
     return _protocol(*read_toml("protocol", name, FOLDER))
 
 
