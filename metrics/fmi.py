@@ -147,7 +147,7 @@ def fmi_dct(t: Triplet) -> Array:
 
 @metric(
     slug="fmi_w",
-    label="FMI_w",
+    label="FMI_{w}",
     title="Feature mutual information of wavelets",
     direction="higher",
     bounds=(float("-inf"), float("inf")),

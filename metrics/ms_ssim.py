@@ -24,8 +24,6 @@ C = (0.03 * 255) ** 2
 LITTLE, EPSILON = 1e-3, 2.0**-52
 # The sources share a direction: the stronger one counts alone.
 STEEPEST = 10.0
-# A squared norm that is left of a difference this many times larger is rounding noise.
-CANCELLED = 1e-12
 
 
 @metric(
@@ -239,9 +237,8 @@ def _fusion_map(t: Triplet) -> Array:
     both = weight_a + weight_b
     # Factors of the source windows in their sum.
     of_a, of_b = weight_a / (both * norm_a), weight_b / (both * norm_b)
-    own = of_a**2 * aa + of_b**2 * bb
-    square = own + 2 * of_a * of_b * ab
-    none = square <= CANCELLED * own
+    square = of_a**2 * aa + of_b**2 * bb + 2 * of_a * of_b * ab
+    none = square <= 0
     scale = xp.maximum(norm_a, norm_b) / xp.sqrt(xp.where(none, xp.ones_like(square), square))
     scale = xp.where(none, xp.zeros_like(scale), scale)
     with_a = t.gaussian_moments("a", "fused", WINDOW, SIGMA)

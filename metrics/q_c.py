@@ -17,8 +17,6 @@ Flat = Literal["limit", "octave"]
 
 BLOCK = 4
 EPSILON = 2.0**-52
-# A sum of covariances this many times smaller than its terms is rounding noise.
-CANCELLED = 1e-12
 
 
 @metric(
@@ -92,8 +90,7 @@ def q_c(t: Triplet, *, form: Form = "liu", flat: Flat = "octave") -> Array:
     like_a, like_b = local_similarity(t, "a", "fused"), local_similarity(t, "b", "fused")
     cov_a, cov_b = local_moments(t, "a", "fused").cov, local_moments(t, "b", "fused").cov
     both = cov_a + cov_b
-    cancelled = xp.abs(both) <= CANCELLED * (xp.abs(cov_a) + xp.abs(cov_b))
-    both = xp.where(cancelled, xp.zeros_like(both), both)
+    both = xp.where(xp.abs(both) < FLAT, xp.zeros_like(both), both)
     if flat == "octave":
         windows = _flat_windows(t)
         if xp.any(windows):

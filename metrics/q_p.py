@@ -284,16 +284,18 @@ def _bank(t: Triplet) -> _Bank:
     _, height, width = t.shape
     on = device(t.a)
     here, there = (_grid(height, width, opposite) for opposite in (False, True))
-    radial, skew = [], []
-    for p, q in zip(_radial(*here), _radial(*there), strict=True):
-        radial.append((p + q) / 2)
-        skew.append((p - q) / 2)
+    even_sizes = height % 2 == width % 2 == 0
+    radial = list(_radial(*here))
+    skew = []
+    if not even_sizes:
+        opposite = list(_radial(*there))
+        skew = [(p - q) / 2 for p, q in zip(radial, opposite, strict=True)]
+        radial = [(p + q) / 2 for p, q in zip(radial, opposite, strict=True)]
     # Columns of a half transform stand for two each, but for the first and the one at its end.
     counts = np.full(width // 2 + 1, 2.0)
     counts[0] = 1
     if width % 2 == 0:
         counts[-1] = 1
-    even_sizes = height % 2 == width % 2 == 0
     thetas = [np.arctan2(-y, x) for y, x, _ in (here, there)]
     orientations = []
     for index in range(ORIENTATIONS):

@@ -416,6 +416,27 @@ def test_noise_of_flat_windows_adds_to_cvejic_in_the_form_of_liu() -> None:
     assert 0.01 < metrics.q_c(a, flat, fused) - limit < 1
 
 
+def test_flat_sources_count_alike_in_yang() -> None:
+    a, b, fused = (np.full((9, 9), level, dtype=np.uint8) for level in (100, 120, 90))
+    # Only the means count: 2xy / (x^2 + y^2).
+    expected = (2 * 100 * 90 / (100**2 + 90**2) + 2 * 120 * 90 / (120**2 + 90**2)) / 2
+    assert metrics.q_y(a, b, fused) == pytest.approx(expected, rel=1e-12)
+
+
+def test_noise_decides_where_the_fused_image_is_flat() -> None:
+    a, b, _ = photographs()
+    flat = np.full_like(a, 90)
+    assert 0 <= metrics.q_c(a, b, flat, flat="limit") < 1e-9
+    assert 0.01 < metrics.q_c(a, b, flat) < 0.5
+
+
+def test_covariances_that_cancel_leave_the_sign_of_the_first() -> None:
+    a, _, _ = photographs()
+    negative = 255 - a
+    assert metrics.q_c(a, negative, negative, flat="limit") == 0
+    assert metrics.q_c(negative, a, negative, flat="limit") == 1
+
+
 def test_window_of_octave_is_the_gaussian() -> None:
     module = importlib.import_module("fusebench.metrics.q_c")
     window = np.array(module._octave_window())
@@ -770,6 +791,15 @@ def test_torch_and_batches_give_the_same(slug: str, parameters: dict[str, Any]) 
     for index in range(2):
         (alone,) = compute(Triplet(*(s[index : index + 1] for s in stacks)), **parameters)
         assert together[index] == pytest.approx(alone, rel=1e-12)
+
+
+def test_forms_do_not_mix_their_maps() -> None:
+    shared = as_triplet((*photographs(165, 170), photographs(165, 170)[0]))
+    for slug, parameters in FORMS:
+        fresh = as_triplet((*photographs(165, 170), photographs(165, 170)[0]))
+        (expected,) = METRICS[slug].compute(fresh, **parameters)
+        (value,) = METRICS[slug].compute(shared, **parameters)
+        assert value == expected, (slug, parameters)
 
 
 @each_form

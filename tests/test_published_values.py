@@ -79,6 +79,7 @@ def test_the_tno_spreadsheet(method: str, shared: Path) -> None:
     folder = shared / "golden" / "tang_tno"
     with (folder / "pairs.csv").open(newline="") as stream:
         pairs = {row["index"]: row for row in csv.DictReader(stream)}
+    images = list((folder / "fused" / method).glob("*.png"))
     compared = 0
     for index, values in rows(folder / "values.csv", method, "index").items():
         path = folder / "fused" / method / f"{index}.png"
@@ -90,7 +91,7 @@ def test_the_tno_spreadsheet(method: str, shared: Path) -> None:
             tolerance = TANG_TOLERANCE.get(name, EXACT)
             assert ours[name.lower()].value == pytest.approx(float(published), rel=tolerance), name
             compared += 1
-    assert compared >= 11 * 10
+    assert compared == 11 * len(images) > 0
 
 
 @pytest.mark.parametrize("method", ["csr", "mgff"])
