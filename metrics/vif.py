@@ -92,22 +92,39 @@ def information(t: Triplet, source: Name, saturated: bool = False) -> tuple[Arra
     xp = t.xp
     kept = whole = 0.0
     for scale in range(SCALES):
-        taps = gaussian_taps(*_window(scale))
+        gain, rest, signal = distortion(t, source, scale, saturated and scale == 0)
+        kept = kept + t.total(xp.log10(1 + gain**2 * signal / (rest + NOISE)))
+        whole = whole + t.total(xp.log10(1 + signal / NOISE))
+    return kept, whole
+
+
+def distortion(
+    t: Triplet, source: Name, scale: int, saturated: bool = False
+) -> tuple[Array, Array, Array]:
+    """Model of how windows of a source became those of the fused image, on one scale.
+
+    Returns
+    -------
+    gain, rest, signal : float64 arrays, shape (N, H', W')
+        Fused is gain times source plus noise of variance rest; signal is the source's variance.
+    """
+
+    def make() -> tuple[Array, Array, Array]:
+        xp = t.xp
         s, f = _at_scale(t, source, scale), _at_scale(t, "fused", scale)
-        cut = saturated and scale == 0
-        mean_s, var_s = _moments(t, source, scale, cut)
-        mean_f, var_f = _moments(t, "fused", scale, cut)
-        cov = smooth(_saturate(s * f, cut, xp), taps) - mean_s * mean_f
-        flat_s, zero = var_s < FLAT, xp.zeros_like(cov)
-        gain = xp.where(flat_s | (var_f < FLAT), zero, cov / (var_s + FLAT))
+        mean_s, var_s = _moments(t, source, scale, saturated)
+        mean_f, var_f = _moments(t, "fused", scale, saturated)
+        product = _saturate(s * f, saturated, xp)
+        cov = smooth(product, gaussian_taps(*_window(scale))) - mean_s * mean_f
+        flat, zero = var_s < FLAT, xp.zeros_like(cov)
+        gain = xp.where(flat | (var_f < FLAT), zero, cov / (var_s + FLAT))
         # A window that is turned into its negative keeps nothing.
         gain = xp.where(gain < 0, zero, gain)
         rest = var_f - gain * cov
         rest = xp.where(rest <= FLAT, xp.full_like(rest, FLAT), rest)
-        signal = xp.where(flat_s, zero, var_s)
-        kept = kept + t.total(xp.log10(1 + gain**2 * signal / (rest + NOISE)))
-        whole = whole + t.total(xp.log10(1 + signal / NOISE))
-    return kept, whole
+        return gain, rest, xp.where(flat, zero, var_s)
+
+    return t.once(("distortion", source, scale, saturated), make)
 
 
 def _window(scale: int) -> tuple[int, float]:
@@ -242,31 +259,6 @@ def _mixture(band: Array, xp: Any) -> tuple[Array, Array]:
 
 
 # -- for other metrics, and against a reference ---------------------------------------------------
-
-
-def distortion(t: Triplet, source: Name, scale: int) -> tuple[Array, Array, Array]:
-    """Model of how windows of a source became those of the fused image, on one scale.
-
-    Returns
-    -------
-    gain, rest, signal : float64 arrays, shape (N, H', W')
-        Fused is gain times source plus noise of variance rest; signal is the source's variance.
-    """
-
-    def make() -> tuple[Array, Array, Array]:
-        xp = t.xp
-        s, f = _at_scale(t, source, scale), _at_scale(t, "fused", scale)
-        mean_s, var_s = _moments(t, source, scale, False)
-        mean_f, var_f = _moments(t, "fused", scale, False)
-        cov = smooth(s * f, gaussian_taps(*_window(scale))) - mean_s * mean_f
-        flat, zero = var_s < FLAT, xp.zeros_like(cov)
-        gain = xp.where(flat | (var_f < FLAT), zero, cov / (var_s + FLAT))
-        gain = xp.where(gain < 0, zero, gain)
-        rest = var_f - gain * cov
-        rest = xp.where(rest <= FLAT, xp.full_like(rest, FLAT), rest)
-        return gain, rest, xp.where(flat, zero, var_s)
-
-    return t.once(("distortion", source, scale), make)
 
 
 @metric(
