@@ -48,6 +48,10 @@ def test_record_states_what_is_measured(slug: str, index: int, shared: Path) -> 
     assert found.within_one == pytest.approx(stated.within_one, abs=1e-5)
     assert found.mean_abs == pytest.approx(stated.mean_abs, rel=5e-3, abs=1e-5)
     assert found.max_abs == stated.max_abs
+    if stated.equal is not None:
+        assert found.equal == pytest.approx(stated.equal, abs=1e-4)
+    if stated.psnr is not None:
+        assert found.psnr == pytest.approx(stated.psnr, abs=0.05)
     within_one, mean_abs = BARS[slug][index]
     assert found.within_one >= within_one
     assert found.mean_abs <= mean_abs
