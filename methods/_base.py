@@ -318,6 +318,7 @@ def load(
     record = METHODS[slug]
     values = check_options(record, options)
     if tile is not None:
+        tile = int(_coerce("tile", tile, int))
         require_count("tile", tile)
     device = resolve_device(device, record)
     if weights is None and not record.weights:

@@ -167,12 +167,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(octave("GFF")),
         Evidence(vifb("GFF", sources_saved_again=True, without=VIFB_BROKEN_GFF)),
     ),
-    "ifcnn_max": (
-        Evidence(deep("IFCNN-MAX")),
-        Evidence(tang("IFCNN")),
-        Evidence(mfifb("IFCNN")),
-        Evidence(vifb("IFCNN")),
-    ),
+    "ifcnn_max": (Evidence(deep("IFCNN-MAX")), Evidence(tang("IFCNN"))),
     "ifcnn_mean": (Evidence(deep("IFCNN-MEAN")),),
     "ifcnn_sum": (Evidence(deep("IFCNN-SUM")),),
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),

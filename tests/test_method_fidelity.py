@@ -21,6 +21,9 @@ NOTHING_TO_COMPARE = {"average"}
 BARS: dict[str, tuple[tuple[float, float], ...]] = {
     "dwt": ((1.0, 0.01),),
     "gff": ((1.0, 0.01), (0.99, 0.1)),
+    "ifcnn_max": ((1.0, 0.0), (1.0, 1e-4)),
+    "ifcnn_mean": ((1.0, 0.0),),
+    "ifcnn_sum": ((1.0, 0.0),),
     "lp": ((1.0, 0.01), (1.0, 0.01)),
     "mgff": ((1.0, 0.01), (0.999, 0.1)),
     "rp": ((1.0, 0.01),),
@@ -55,3 +58,6 @@ def test_record_states_what_is_measured(slug: str, index: int, shared: Path) -> 
     within_one, mean_abs = BARS[slug][index]
     assert found.within_one >= within_one
     assert found.mean_abs <= mean_abs
+    if METHODS[slug].weights and index == 0:
+        assert found.psnr is not None
+        assert found.psnr >= 50

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.functional import leaky_relu, pad
 
 Border = Literal["zeros", "reflect", "replicate"]
 Activation: TypeAlias = Callable[[Tensor], Tensor]
@@ -110,7 +110,7 @@ def with_stride(
     height, width = sources[0].shape[2:]
     margin = (0, -width % stride, 0, -height % stride)
     mode = "constant" if border == "zeros" else border
-    padded = [F.pad(source, margin, mode) for source in sources] if any(margin) else sources
+    padded = [pad(source, margin, mode) for source in sources] if any(margin) else sources
     return compute(*padded)[..., :height, :width]
 
 
@@ -142,9 +142,7 @@ class Conv(nn.Conv2d):
         bias: bool = True,
         after: Activation | None = None,
     ) -> None:
-        super().__init__(
-            inputs, outputs, size, padding=size // 2, padding_mode=border, bias=bias
-        )
+        super().__init__(inputs, outputs, size, padding=size // 2, padding_mode=border, bias=bias)
         self.after = after
 
     def forward(self, x: Tensor) -> Tensor:
@@ -177,7 +175,7 @@ class Dense(nn.ModuleList):
 
 def leaky(slope: float) -> Activation:
     """Give a leaky ReLU with a fixed slope below 0."""
-    return lambda x: F.leaky_relu(x, slope)
+    return lambda x: leaky_relu(x, slope)
 
 
 # Saving: what authors' programs do between the network and the file
@@ -203,6 +201,6 @@ def grey_of(image: Tensor) -> Tensor:
 
     As Pillow does: BT.601 luma in steps of 2**-16, rounded.
     """
-    red, green, blue = (image * 255).round().to(torch.int32).split(1, dim=1)
+    red, green, blue = (image * 255).round().to(torch.int32).unbind(1)
     luma = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
-    return luma.to(image.dtype) / 255
+    return luma[:, None].to(image.dtype) / 255

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import reduce
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.functional import relu
 
 from fusebench.methods._networks.base import Conv, FusionNetwork, grey_of, truncated
 
@@ -19,6 +19,8 @@ class IFCNN(FusionNetwork):
     """Features of each source, merged element by element, and an image made of them."""
 
     reach = 5
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, rule: str) -> None:
         super().__init__()
@@ -62,4 +64,4 @@ class _Normalised(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return relu(self.bn(self.conv(x)))
