@@ -355,9 +355,11 @@ def fidelity_frame(record: Method) -> pd.DataFrame:
             {
                 "Compared with": f.against,
                 "Images": f.images,
+                "Equal": "–" if f.equal is None else f"{100 * f.equal:.4g} %",
                 "Within one grey level": f"{100 * f.within_one:.4g} %",
                 "Mean difference": f"{f.mean_abs:.3g}",
                 "Largest": f"{f.max_abs:g}",
+                "PSNR": "–" if f.psnr is None else f"{f.psnr:.1f} dB",
             }
             for f in record.fidelity
         ]
