@@ -162,6 +162,8 @@ def tang(name: str) -> Callable[[Path, LoadedMethod], Compared]:
 
 
 EVIDENCE: dict[str, tuple[Evidence, ...]] = {
+    "auif": (Evidence(deep("AUIF")),),
+    "datfuse": (Evidence(deep("DATFuse")),),
     "dwt": (Evidence(octave("DWT")),),
     "gff": (
         Evidence(octave("GFF")),
@@ -173,6 +175,9 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
     "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
     "rp": (Evidence(octave("RP")),),
+    "seafusion": (Evidence(deep("SeAFusion")),),
+    "ydtr": (Evidence(deep("YDTR")),),
+    "lrrnet": (Evidence(deep("LRRNet")),),
 }
 
 
