@@ -3,7 +3,23 @@
 Every import below registers the methods of that file; a new file is added to the list.
 """
 
-from fusebench.methods import average, dwt, gff, lp, mgff, rp
+from fusebench.methods import adf, average, cbf, dwt, fpde, gff, gtf, lp, mgff, rp, tif, vsmwls
 from fusebench.methods._base import METHODS, LoadedMethod, load
 
-__all__ = ["METHODS", "LoadedMethod", "average", "dwt", "gff", "load", "lp", "mgff", "rp"]
+__all__ = [
+    "METHODS",
+    "LoadedMethod",
+    "adf",
+    "average",
+    "cbf",
+    "dwt",
+    "fpde",
+    "gff",
+    "gtf",
+    "load",
+    "lp",
+    "mgff",
+    "rp",
+    "tif",
+    "vsmwls",
+]

@@ -39,6 +39,11 @@ OCTAVE_PAIRS = ("lytro03", "mrict15", "road04269", "tno01", "tno05", "tno19")
 # VIFB's loader mixed up channels where the infrared file is grey and the visible one is not.
 VIFB_BROKEN_GFF = {"manWalking", "running", "walking2", "walkingnight"}
 
+# Of VIFB's 21 images: those that slow methods are compared on.
+VIFB_SMALL = frozenset(
+    {"fight", "manWalking", "peopleshadow", "running", "walking", "walking2", "walkingnight"}
+)
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -108,13 +113,14 @@ def vifb(
     *,
     sources_saved_again: bool = False,
     without: frozenset[str] | set[str] = frozenset(),
+    only: frozenset[str] = frozenset(),
 ) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with the folder `name` of VIFB's images."""
 
     def compare(shared: Path, fuse: LoadedMethod) -> Compared:
         golden = shared / "golden" / "vifb"
         for published in sorted((golden / "fused" / name).glob("*.jpg")):
-            if published.stem not in without:
+            if published.stem not in without and (not only or published.stem in only):
                 ir, vis = (read_image(golden / d / published.name) for d in ("IR", "VI"))
                 if sources_saved_again:
                     ir, vis = as_jpeg(ir), as_jpeg(vis)
@@ -141,14 +147,29 @@ def deep(name: str, *pairs: str) -> Callable[[Path, LoadedMethod], Compared]:
 
 
 EVIDENCE: dict[str, tuple[Evidence, ...]] = {
+    "adf": (Evidence(octave("ADF")), Evidence(vifb("ADF"))),
+    "cbf": (
+        Evidence(matlab(("road1", "road1_CBF"), ("road5", "road5_CBF"))),
+        Evidence(octave("CBF")),
+        Evidence(mfifb("CBF")),
+        Evidence(vifb("CBF", only=VIFB_SMALL)),
+    ),
     "dwt": (Evidence(octave("DWT")),),
+    "fpde": (Evidence(octave("FPDE")),),
     "gff": (
         Evidence(octave("GFF")),
         Evidence(vifb("GFF", sources_saved_again=True, without=VIFB_BROKEN_GFF)),
     ),
+    "gtf": (
+        Evidence(matlab(("road1", "road1_GTF"), ("road5", "road5_GTF"))),
+        Evidence(octave("GTF_matlab")),
+        Evidence(vifb("GTF", only=VIFB_SMALL)),
+    ),
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
     "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
     "rp": (Evidence(octave("RP")),),
+    "tif": (Evidence(octave("TIF")), Evidence(vifb("TIF"))),
+    "vsmwls": (Evidence(octave("VSMWLS")), Evidence(vifb("VSMWLS", only=VIFB_SMALL))),
 }
 
 

@@ -19,11 +19,17 @@ NOTHING_TO_COMPARE = {"average"}
 # What the figures must be at least, for each comparison of a method in its order: share of pixels
 # within one level, mean difference.
 BARS: dict[str, tuple[tuple[float, float], ...]] = {
+    "adf": ((0.999, 0.1), (0.999, 0.1)),
+    "cbf": ((0.999, 0.1), (0.999, 0.1), (0.999, 0.1), (0.999, 0.1)),
     "dwt": ((1.0, 0.01),),
+    "fpde": ((0.999, 0.1),),
     "gff": ((1.0, 0.01), (0.99, 0.1)),
+    "gtf": ((0.999, 0.1), (0.999, 0.1), (0.999, 0.1)),
     "lp": ((1.0, 0.01), (1.0, 0.01)),
     "mgff": ((1.0, 0.01), (0.999, 0.1)),
     "rp": ((1.0, 0.01),),
+    "tif": ((0.999, 0.1), (0.999, 0.1)),
+    "vsmwls": ((0.999, 0.1), (0.999, 0.1)),
 }
 
 

@@ -35,7 +35,7 @@ SLUGS = METHODS.slugs
 NOT_IDENTITY: dict[str, str] = {}
 
 # Methods that put the strongest detail of either source into the result.
-DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff")
+DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff", "tif", "vsmwls", "cbf")
 
 # A result of float32 in [0, 1] carries the rounding of that type and nothing else.
 FLOAT32_NOISE = 1e-6
@@ -276,6 +276,22 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("mgff", "r", 0),
         ("mgff", "eps", 0.0),
         ("mgff", "levels", 0),
+        ("adf", "iterations", 0),
+        ("adf", "step", 0.0),
+        ("adf", "kappa", "nan"),
+        ("fpde", "iterations", 0),
+        ("fpde", "step", -0.9),
+        ("fpde", "k", 0.0),
+        ("tif", "mean_window", 34),
+        ("tif", "median_window", -1),
+        ("vsmwls", "levels", 0),
+        ("vsmwls", "smoothness", 0.0),
+        ("cbf", "sigma_space", 0.0),
+        ("cbf", "sigma_range", "inf"),
+        ("cbf", "radius", 0),
+        ("cbf", "detail_radius", 0),
+        ("gtf", "lam", 0.0),
+        ("gtf", "rounds", 0),
     ],
 )
 def test_impossible_options_are_refused(slug: str, option: str, value: object) -> None:
@@ -300,6 +316,22 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("mgff", "r", "2", 2),
         ("mgff", "eps", "1", 1.0),
         ("mgff", "levels", "1", 1),
+        ("adf", "iterations", "1", 1),
+        ("adf", "step", "0.1", 0.1),
+        ("adf", "kappa", "5", 5.0),
+        ("fpde", "iterations", "1", 1),
+        ("fpde", "step", "0.1", 0.1),
+        ("fpde", "k", "100", 100.0),
+        ("tif", "mean_window", "3", 3),
+        ("tif", "median_window", "5", 5),
+        ("vsmwls", "levels", "1", 1),
+        ("vsmwls", "smoothness", "10", 10.0),
+        ("cbf", "sigma_space", "9", 9.0),
+        ("cbf", "sigma_range", "2", 2.0),
+        ("cbf", "radius", "1", 1),
+        ("cbf", "detail_radius", "1", 1),
+        ("gtf", "lam", "1", 1.0),
+        ("gtf", "rounds", "1", 1),
     ],
 )
 def test_options_are_read_from_text_and_change_the_result(
