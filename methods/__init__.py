@@ -3,7 +3,21 @@
 Every import below registers the methods of that file; a new file is added to the list.
 """
 
-from fusebench.methods import adf, average, cbf, dwt, fpde, gff, gtf, lp, mgff, rp, tif, vsmwls
+from fusebench.methods import (
+    adf,
+    average,
+    cbf,
+    dwt,
+    fpde,
+    gff,
+    gtf,
+    lp,
+    mgff,
+    msvd,
+    rp,
+    tif,
+    vsmwls,
+)
 from fusebench.methods._base import METHODS, LoadedMethod, load
 
 __all__ = [
@@ -19,6 +33,7 @@ __all__ = [
     "load",
     "lp",
     "mgff",
+    "msvd",
     "rp",
     "tif",
     "vsmwls",

@@ -110,7 +110,8 @@ def cbf(
             np.maximum(_significance(detail, detail_radius), _TINY)
             for detail in (detail_a, detail_b)
         )
-        return (weight_a * a + weight_b * b) / (weight_a + weight_b)
+        fused: Plane = (weight_a * a + weight_b * b) / (weight_a + weight_b)
+        return fused
 
     return on_planes(fuse)
 

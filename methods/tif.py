@@ -81,7 +81,9 @@ def tif(*, mean_window: int = 35, median_window: int = 3) -> TensorFusion:
         )
         total = saliency_a + saliency_b
         share = np.divide(saliency_a, total, out=np.full_like(total, 0.5), where=total > 0)
-        return share * (a - base_a) + (1 - share) * (b - base_b) + (base_a + base_b) / 2
+        details = share * (a - base_a) + (1 - share) * (b - base_b)
+        fused: Plane = details + (base_a + base_b) / 2
+        return fused
 
     return on_planes(fuse)
 

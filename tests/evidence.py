@@ -22,17 +22,20 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 from PIL import Image as PillowImage
 
-from fusebench.bench.images import read_image
+from fusebench.bench.images import collapse_grey, read_image
 from fusebench.bench.types import Fidelity, Image
 from fusebench.methods import LoadedMethod, load
 
 Compared = Iterator[tuple[Image, Image]]
 """Our image and the authors'."""
+
+Cases = Iterator[tuple[Image, Image, Image]]
+"""Two sources and the authors' image."""
 
 OCTAVE_PAIRS = ("lytro03", "mrict15", "road04269", "tno01", "tno05", "tno19")
 
@@ -71,15 +74,19 @@ def octave(
 ) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with the folder `name` of the outputs made in Octave."""
 
-    def compare(shared: Path, fuse: LoadedMethod) -> Compared:
-        golden = shared / "golden" / "classical"
-        for pair in pairs:
-            published = golden / "octave" / name / f"{pair}.png"
-            if published.is_file():
-                a, b = (read_image(golden / "inputs" / f"{pair}_{side}.png") for side in "AB")
-                yield fuse(a, b), read_image(published)
+    return lambda shared, fuse: (
+        (fuse(a, b), published) for a, b, published in octave_cases(shared, name, pairs)
+    )
 
-    return compare
+
+def octave_cases(shared: Path, name: str, pairs: tuple[str, ...] = OCTAVE_PAIRS) -> Cases:
+    """Read the pairs and the folder `name` of the outputs made in Octave."""
+    golden = shared / "golden" / "classical"
+    for pair in pairs:
+        published = golden / "octave" / name / f"{pair}.png"
+        if published.is_file():
+            a, b = (read_image(golden / "inputs" / f"{pair}_{side}.png") for side in "AB")
+            yield a, b, read_image(published)
 
 
 def matlab(*published: tuple[str, str]) -> Callable[[Path, LoadedMethod], Compared]:
@@ -97,15 +104,18 @@ def matlab(*published: tuple[str, str]) -> Callable[[Path, LoadedMethod], Compar
 def mfifb(name: str, last: int = 8) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with the folder `name` of MFIFB's images of Lytro."""
 
-    def compare(shared: Path, fuse: LoadedMethod) -> Compared:
-        sources, golden = shared / "data" / "lytro", shared / "golden" / "mfifb_lytro"
-        for number in range(1, last + 1):
-            near, far = (
-                read_image(sources / d / f"lytro-{number:02}.jpg") for d in ("near", "far")
-            )
-            yield as_jpeg(fuse(near, far)), read_image(golden / name / f"{number:02}.jpg")
+    return lambda shared, fuse: (
+        (as_jpeg(fuse(near, far)), published)
+        for near, far, published in mfifb_cases(shared, name, last)
+    )
 
-    return compare
+
+def mfifb_cases(shared: Path, name: str, last: int = 8) -> Cases:
+    """Read the first Lytro pairs and the folder `name` of MFIFB's images."""
+    sources, golden = shared / "data" / "lytro", shared / "golden" / "mfifb_lytro"
+    for number in range(1, last + 1):
+        near, far = (read_image(sources / d / f"lytro-{number:02}.jpg") for d in ("near", "far"))
+        yield near, far, read_image(golden / name / f"{number:02}.jpg")
 
 
 def vifb(
@@ -118,15 +128,27 @@ def vifb(
     """Give the comparison with the folder `name` of VIFB's images."""
 
     def compare(shared: Path, fuse: LoadedMethod) -> Compared:
-        golden = shared / "golden" / "vifb"
-        for published in sorted((golden / "fused" / name).glob("*.jpg")):
-            if published.stem not in without and (not only or published.stem in only):
-                ir, vis = (read_image(golden / d / published.name) for d in ("IR", "VI"))
-                if sources_saved_again:
-                    ir, vis = as_jpeg(ir), as_jpeg(vis)
-                yield as_jpeg(fuse(ir, vis)), read_image(published)
+        for ir, vis, published in vifb_cases(shared, name, without=without, only=only):
+            if sources_saved_again:
+                ir, vis = as_jpeg(ir), as_jpeg(vis)
+            yield as_jpeg(fuse(ir, vis)), published
 
     return compare
+
+
+def vifb_cases(
+    shared: Path,
+    name: str,
+    *,
+    without: frozenset[str] | set[str] = frozenset(),
+    only: frozenset[str] = frozenset(),
+) -> Cases:
+    """Read VIFB's pairs and the folder `name` of its images."""
+    golden = shared / "golden" / "vifb"
+    for published in sorted((golden / "fused" / name).glob("*.jpg")):
+        if published.stem not in without and (not only or published.stem in only):
+            ir, vis = (read_image(golden / d / published.name) for d in ("IR", "VI"))
+            yield ir, vis, read_image(published)
 
 
 def deep(name: str, *pairs: str) -> Callable[[Path, LoadedMethod], Compared]:
@@ -142,6 +164,38 @@ def deep(name: str, *pairs: str) -> Callable[[Path, LoadedMethod], Compared]:
                 read_image(golden / "inputs" / f"{pair}_{side}.png") for side in ("ir", "vi")
             )
             yield fuse(*sources), read_image(golden / name / f"{pair}.png")
+
+    return compare
+
+
+def msvd_signs(
+    cases: Callable[[Path], Cases], encode: Callable[[Image], Image]
+) -> Callable[[Path, LoadedMethod], Compared]:
+    """Give the comparison of MSVD with the signs of its axes that come nearest to each image.
+
+    Colour images are fused channel by channel, and MATLAB's signs may differ between channels.
+    """
+
+    def compare(shared: Path, fuse: LoadedMethod) -> Compared:
+        signs = get_args(get_type_hints(fuse.record.factory)["opposed"])
+        methods = [load("msvd", device="cpu", opposed=s) for s in signs]
+        for a, b, published in cases(shared):
+            fused = [np.atleast_3d(method(a, b)) for method in methods]
+            channels = fused[0].shape[2]
+
+            def ours(chosen: list[int], fused: list[Image] = fused) -> Image:
+                planes = [fused[k][..., c] for c, k in enumerate(chosen)]
+                return encode(collapse_grey(np.stack(planes, axis=2)))
+
+            def distance(chosen: list[int], published: Image = published) -> float:
+                return float(np.abs(ours(chosen).astype(int) - published).mean())
+
+            best = min(([k] * channels for k in range(len(methods))), key=distance)
+            for c in 2 * list(range(channels) if channels > 1 else ()):
+                best = min(
+                    ([*best[:c], k, *best[c + 1 :]] for k in range(len(methods))), key=distance
+                )
+            yield ours(best), published
 
     return compare
 
@@ -167,6 +221,11 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     ),
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
     "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
+    "msvd": (
+        Evidence(msvd_signs(lambda shared: octave_cases(shared, "MSVD_clip"), np.asarray)),
+        Evidence(msvd_signs(lambda shared: vifb_cases(shared, "MSVD"), as_jpeg)),
+        Evidence(msvd_signs(lambda shared: mfifb_cases(shared, "MSVD"), as_jpeg)),
+    ),
     "rp": (Evidence(octave("RP")),),
     "tif": (Evidence(octave("TIF")), Evidence(vifb("TIF"))),
     "vsmwls": (Evidence(octave("VSMWLS")), Evidence(vifb("VSMWLS", only=VIFB_SMALL))),

@@ -292,6 +292,7 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("cbf", "detail_radius", 0),
         ("gtf", "lam", 0.0),
         ("gtf", "rounds", 0),
+        ("msvd", "opposed", "1"),
     ],
 )
 def test_impossible_options_are_refused(slug: str, option: str, value: object) -> None:
@@ -332,6 +333,7 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("cbf", "detail_radius", "1", 1),
         ("gtf", "lam", "1", 1.0),
         ("gtf", "rounds", "1", 1),
+        ("msvd", "opposed", "24", "24"),
     ],
 )
 def test_options_are_read_from_text_and_change_the_result(
