@@ -89,14 +89,17 @@ def octave_cases(shared: Path, name: str, pairs: tuple[str, ...] = OCTAVE_PAIRS)
             yield a, b, read_image(published)
 
 
-def matlab(*published: tuple[str, str]) -> Callable[[Path, LoadedMethod], Compared]:
+def matlab(
+    *published: tuple[str, str], exchanged: bool = False
+) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with MATLAB's images, each as (sources, fused)."""
 
     def compare(shared: Path, fuse: LoadedMethod) -> Compared:
         golden = shared / "golden" / "classical" / "matlab"
         for sources, fused in published:
             a, b = (read_image(golden / "in" / f"{sources}_{side}.png") for side in "AB")
-            yield fuse(a, b), read_image(golden / "ref" / f"{fused}.png")
+            ours = fuse(b, a) if exchanged else fuse(a, b)
+            yield ours, read_image(golden / "ref" / f"{fused}.png")
 
     return compare
 
@@ -218,6 +221,14 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(matlab(("road1", "road1_GTF"), ("road5", "road5_GTF"))),
         Evidence(octave("GTF_matlab")),
         Evidence(vifb("GTF", only=VIFB_SMALL)),
+    ),
+    "hybrid_msd": (
+        Evidence(matlab(("tnot1", "tnot1_Hybrid_MSD"), exchanged=True)),
+        Evidence(octave("Hybrid_MSD")),
+    ),
+    "ifevip": (
+        Evidence(matlab(("tnot1", "tnot1_IFEVIP"))),
+        Evidence(octave("IFEVIP")),
     ),
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
     "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),

@@ -32,10 +32,12 @@ from fusebench.methods._pyramid import (
 SLUGS = METHODS.slugs
 
 # Methods that do not give an image back when they fuse it with itself, and why not.
-NOT_IDENTITY: dict[str, str] = {}
+NOT_IDENTITY: dict[str, str] = {
+    "ifevip": "it adds the bright features of one source to the other",
+}
 
 # Methods that put the strongest detail of either source into the result.
-DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff", "tif", "vsmwls", "cbf")
+DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff", "tif", "vsmwls", "cbf", "hybrid_msd")
 
 # A result of float32 in [0, 1] carries the rounding of that type and nothing else.
 FLOAT32_NOISE = 1e-6
@@ -293,6 +295,15 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("gtf", "lam", 0.0),
         ("gtf", "rounds", 0),
         ("msvd", "opposed", "1"),
+        ("hybrid_msd", "levels", 0),
+        ("mertens", "contrast", -1.0),
+        ("mertens", "saturation", "inf"),
+        ("mertens", "exposedness", "nan"),
+        ("hybrid_msd", "lam", "nan"),
+        ("ifevip", "smallest_block", 33),
+        ("ifevip", "contrast", 0.0),
+        ("ifevip", "brightest", 1.5),
+        ("ifevip", "strength", "inf"),
     ],
 )
 def test_impossible_options_are_refused(slug: str, option: str, value: object) -> None:
@@ -334,6 +345,14 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("gtf", "lam", "1", 1.0),
         ("gtf", "rounds", "1", 1),
         ("msvd", "opposed", "24", "24"),
+        ("hybrid_msd", "levels", "1", 1),
+        ("mertens", "contrast", "0", 0.0),
+        ("mertens", "exposedness", "3", 3.0),
+        ("hybrid_msd", "lam", "3000", 3000.0),
+        ("ifevip", "smallest_block", "8", 8),
+        ("ifevip", "contrast", "0.9", 0.9),
+        ("ifevip", "brightest", "0.5", 0.5),
+        ("ifevip", "strength", "0.1", 0.1),
     ],
 )
 def test_options_are_read_from_text_and_change_the_result(
