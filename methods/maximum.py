@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from typing import TYPE_CHECKING
+
 from fusebench.methods._base import TensorFusion, method
+
+if TYPE_CHECKING:
+    import torch
 
 
 @method(
@@ -14,9 +20,13 @@ from fusebench.methods._base import TensorFusion, method
     origin="reimplemented",
     colour="per_channel",
     runs_on="any",
+    any_number=True,
 )
 def maximum() -> TensorFusion:
-    """Brighter of the two sources, pixel by pixel."""
+    """Brightest of the sources, pixel by pixel."""
     import torch
 
-    return torch.maximum
+    def fuse(*sources: torch.Tensor) -> torch.Tensor:
+        return reduce(torch.maximum, sources)
+
+    return fuse

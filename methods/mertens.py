@@ -27,6 +27,7 @@ _TINY = 1e-12
     doi="10.1111/j.1467-8659.2008.01171.x",
     origin="reimplemented",
     colour="native",
+    any_number=True,
 )
 def mertens(
     *, contrast: float = 1.0, saturation: float = 1.0, exposedness: float = 1.0
@@ -41,7 +42,7 @@ def mertens(
     Returns
     -------
     callable
-        Function of two source tensors; see `fusebench.methods.LoadedMethod`.
+        Function of two or more source tensors; see `fusebench.methods.LoadedMethod`.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def mertens(
     borders of the authors' code [1]_. All channels share the weights.
 
     A grey image has no saturation, and would never be taken beside a colour one: the measure is
-    left out unless both sources have colour. Values outside 0..255 are clipped. Fusing an image
+    left out unless all sources have colour. Values outside 0..255 are clipped. Fusing an image
     with itself gives the image back.
 
     References
@@ -70,20 +71,21 @@ def mertens(
         if not (value >= 0 and math.isfinite(value)):
             raise InputError(f"{option} is {value}; expected a finite number of at least 0")
 
-    def fuse(a: Plane, b: Plane) -> Plane:
-        grey_a, grey_b = ((x == x[:1]).all() for x in (a, b))
-        channels = 1 if grey_a and grey_b else len(a)
-        coloured = not (grey_a or grey_b)
-        x, y = a[:channels] / 255.0, b[:channels] / 255.0
-        weight_x, weight_y = (
-            _contrast(image) ** contrast
-            * (_saturation(image) ** saturation if coloured else 1.0)
-            * _exposedness(image) ** exposedness
-            + _TINY
-            for image in (x, y)
+    def fuse(*sources: Plane) -> Plane:
+        grey = [bool((x == x[:1]).all()) for x in sources]
+        channels = 1 if all(grey) else len(sources[0])
+        images = np.stack([x[:channels] for x in sources]) / 255.0
+        weights = np.stack(
+            [
+                _contrast(image) ** contrast
+                * (1.0 if any(grey) else _saturation(image) ** saturation)
+                * _exposedness(image) ** exposedness
+                + _TINY
+                for image in images
+            ]
         )
-        share = weight_x / (weight_x + weight_y)
-        fused: Plane = np.broadcast_to(_blend(x, y, share) * 255.0, a.shape)
+        shares = weights / weights.sum(axis=0)
+        fused: Plane = np.broadcast_to(_blend(images, shares) * 255.0, sources[0].shape)
         return fused
 
     return on_images(fuse)
@@ -105,15 +107,15 @@ def _exposedness(image: Plane) -> Plane:
     return nearness
 
 
-def _blend(a: Plane, b: Plane, share: Plane) -> Plane:
-    levels = max(int(math.log2(min(share.shape))), 1)
+def _blend(images: Plane, shares: Plane) -> Plane:
+    """Average Laplacian pyramids of images by Gaussian pyramids of their shares ``(N, H, W)``."""
+    shares = shares[:, None]
     details = []
-    for _ in range(levels - 1):
-        coarse_a, coarse_b = _reduce(a), _reduce(b)
-        detail_a, detail_b = a - _expand(coarse_a, a), b - _expand(coarse_b, b)
-        details.append(share * detail_a + (1 - share) * detail_b)
-        a, b, share = coarse_a, coarse_b, _reduce(share)
-    fused: Plane = share * a + (1 - share) * b
+    for _ in range(int(math.log2(min(shares.shape[2:]))) - 1):
+        coarse = _reduce(images)
+        details.append((shares * (images - _expand(coarse, images))).sum(axis=0))
+        images, shares = coarse, _reduce(shares)
+    fused: Plane = (shares * images).sum(axis=0)
     for detail in reversed(details):
         fused = detail + _expand(fused, detail)
     return fused
@@ -132,8 +134,8 @@ def _reduce(planes: Plane) -> Plane:
 
 def _expand(planes: Plane, like: Plane) -> Plane:
     """Double planes to the height and width of others: zeros between samples, then smoothing."""
-    *_, height, width = like.shape
-    wide = np.pad(planes, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    stuffed = np.zeros((len(planes), 2 * wide.shape[1], 2 * wide.shape[2]))
-    stuffed[:, ::2, ::2] = 4 * wide
-    return _smooth(stuffed, "constant")[:, 2 : 2 + height, 2 : 2 + width]
+    *outer, height, width = planes.shape
+    wide = np.zeros((*outer, 2 * height + 4, 2 * width + 4))
+    borders = [(0, 0)] * len(outer) + [(1, 1), (1, 1)]
+    wide[..., ::2, ::2] = 4 * np.pad(planes, borders, mode="edge")
+    return _smooth(wide, "constant")[..., 2 : 2 + like.shape[-2], 2 : 2 + like.shape[-1]]

@@ -32,8 +32,10 @@ from fusebench.methods._pyramid import (
 SLUGS = METHODS.slugs
 
 # Methods that do not give an image back when they fuse it with itself, and why not.
+_LEARNED = "what comes out of a network is near what went in, and no more"
 NOT_IDENTITY: dict[str, str] = {
     "ifevip": "it adds the bright features of one source to the other",
+    **{m.slug: _LEARNED for m in METHODS if m.weights},
 }
 
 # Methods that put the strongest detail of either source into the result.

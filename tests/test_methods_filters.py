@@ -276,5 +276,15 @@ def test_mertens_saturation_counts_between_colour_images_only() -> None:
 
 
 def test_maximum_takes_the_brighter_pixel() -> None:
-    a, b = np.array([[1, 200]], np.uint8), np.array([[5, 7]], np.uint8)
+    a, b, c = (np.array([x], np.uint8) for x in ([1, 200], [5, 7], [3, 255]))
     assert load("maximum")(a, b).tolist() == [[5, 200]]
+    assert load("maximum")(a, b, c).tolist() == [[5, 255]]
+
+
+@pytest.mark.parametrize("slug", ["average", "maximum", "mertens"])
+def test_any_number_of_sources_in_any_order(slug: str) -> None:
+    a, b, c = (picture(40, 50, channels=3, seed=i) for i in range(3))
+    fuse = load(slug)
+    np.testing.assert_array_equal(fuse(a, b, c), fuse(c, a, b))
+    assert (fuse(a, b, c) != fuse(a, b)).any()
+    assert np.abs(fuse(a, a, a).astype(int) - a).max() <= 1
