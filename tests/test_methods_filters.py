@@ -19,6 +19,7 @@ from fusebench.methods.cbf import _cross_bilateral, _significance
 from fusebench.methods.gtf import _conjugate_gradients, _difference_adjoint, _percentile
 from fusebench.methods.ifevip import _split
 from fusebench.methods.mertens import _expand, _reduce
+from fusebench.methods.tif import _mean_around
 from fusebench.methods.vsmwls import _saliency
 
 
@@ -142,6 +143,20 @@ def test_diffusion_step_by_hand() -> None:
     np.testing.assert_allclose(_diffuse(x, 1, 0.1, 30.0), expected, atol=1e-14)
 
 
+def test_pixels_outside_are_black_to_diffusion() -> None:
+    flow = 0.1 * 30 * np.exp(-1)
+    found = _diffuse(np.full((4, 4), 30.0), 1, 0.1, 30.0)
+    np.testing.assert_allclose(found[0], 30 - flow * np.array([3.5, 2, 2, 3.5]))
+    np.testing.assert_allclose(found[1:-1, 1:-1], 30)
+
+
+def test_fpde_rounds_the_halves_of_its_base() -> None:
+    # Half of 101 is rounded to 51, and twice 51 is 102.
+    for level, expected in ((100, 100), (101, 102), (255, 255)):
+        flat = np.full((9, 9), level, np.uint8)
+        assert (load("fpde")(flat, flat) == expected).all()
+
+
 # Gradient transfer
 
 
@@ -206,6 +221,15 @@ def test_msvd_without_axes_is_the_nearest_image_of_equal_blocks() -> None:
     expected = nearest.reshape(2, 2, 6, 8).transpose(2, 0, 3, 1).reshape(12, 16)
     found = load("msvd", opposed="234")(x / 255, x / 255) * 255.0
     np.testing.assert_allclose(found, np.clip(expected, 0, 255), atol=1e-4)
+
+
+def test_tif_mean_goes_on_at_the_opposite_side() -> None:
+    x = plane(12, 9)
+    shifts = range(-2, 3)
+    expected = sum(np.roll(x, (i, j), (0, 1)) for i in shifts for j in shifts) / 25
+    np.testing.assert_allclose(_mean_around(x, 5), expected)
+    # A window wider than the image goes round more than once.
+    assert _mean_around(plane(3, 2), 35).shape == (3, 2)
 
 
 def test_tif_keeps_white_where_nothing_is_salient() -> None:
