@@ -3,7 +3,19 @@
 Every import below registers the methods of that file; a new file is added to the list.
 """
 
-from fusebench.methods import average, dwt, gff, lp, mgff, rp
+from fusebench.methods import average, dtcwt, dwt, gff, lp, mgff, rp, wavelet
 from fusebench.methods._base import METHODS, LoadedMethod, load
 
-__all__ = ["METHODS", "LoadedMethod", "average", "dwt", "gff", "load", "lp", "mgff", "rp"]
+__all__ = [
+    "METHODS",
+    "LoadedMethod",
+    "average",
+    "dtcwt",
+    "dwt",
+    "gff",
+    "load",
+    "lp",
+    "mgff",
+    "rp",
+    "wavelet",
+]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pywt
 
-from fusebench.bench.types import Fidelity, InputError
+from fusebench.bench.types import Fidelity
 from fusebench.methods._base import Plane, TensorFusion, method, on_planes
-from fusebench.methods._checks import require_count
+from fusebench.methods._checks import require_count, require_wavelet
 from fusebench.methods._pyramid import choose_max
 
 _MODE = "periodization"
@@ -32,8 +32,7 @@ _MODE = "periodization"
             max_abs=0.0,
         ),
     ),
-    notes="Some papers call 'Wavelet' a call of wfusimg with mean rules. That is the plain average "
-    "of the sources: see the method average.",
+    notes="What some papers call 'Wavelet' averages all coefficients: see the method wavelet.",
 )
 def dwt(*, levels: int = 4, wavelet: str = "db1") -> TensorFusion:
     """Discrete wavelet transform: strongest detail of either source, mean of the rest.
@@ -84,12 +83,7 @@ def dwt(*, levels: int = 4, wavelet: str = "db1") -> TensorFusion:
 
 
 def _filters(name: str) -> pywt.Wavelet:
-    if name not in pywt.wavelist(kind="discrete"):
-        raise InputError(
-            f"wavelet is {name!r}; expected a discrete wavelet of PyWavelets, such as db1, db2, "
-            "sym4 or bior2.2"
-        )
-    wavelet = pywt.Wavelet(name)
+    wavelet = pywt.Wavelet(require_wavelet(name))
     low, high = np.max(np.abs(wavelet.dec_lo)), np.max(np.abs(wavelet.dec_hi))
     bank = (
         np.array(wavelet.dec_lo) / low,

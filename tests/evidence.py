@@ -141,6 +141,7 @@ def deep(name: str, *pairs: str) -> Callable[[Path, LoadedMethod], Compared]:
 
 
 EVIDENCE: dict[str, tuple[Evidence, ...]] = {
+    "dtcwt": (Evidence(octave("DTCWT")),),
     "dwt": (Evidence(octave("DWT")),),
     "gff": (
         Evidence(octave("GFF")),

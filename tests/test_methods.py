@@ -35,7 +35,7 @@ SLUGS = METHODS.slugs
 NOT_IDENTITY: dict[str, str] = {}
 
 # Methods that put the strongest detail of either source into the result.
-DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff")
+DETAIL_KEEPING = ("lp", "rp", "dwt", "dtcwt", "gff", "mgff")
 
 # A result of float32 in [0, 1] carries the rounding of that type and nothing else.
 FLOAT32_NOISE = 1e-6
@@ -266,6 +266,9 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("rp", "eps", "nan"),
         ("rp", "eps", "inf"),
         ("rp", "eps", "tiny"),
+        ("dtcwt", "levels", 0),
+        ("dtcwt", "first", "haar"),
+        ("dtcwt", "later", "qshift_07"),
         ("dwt", "levels", 0),
         ("dwt", "wavelet", "db0"),
         ("dwt", "wavelet", "morl"),
@@ -276,6 +279,10 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("mgff", "r", 0),
         ("mgff", "eps", 0.0),
         ("mgff", "levels", 0),
+        ("wavelet", "levels", 0),
+        ("wavelet", "wavelet", "db0"),
+        ("wavelet", "low", "min"),
+        ("wavelet", "high", "median"),
     ],
 )
 def test_impossible_options_are_refused(slug: str, option: str, value: object) -> None:
@@ -291,6 +298,9 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("lp", "levels", "1", 1),
         ("rp", "levels", "2", 2),
         ("rp", "eps", "30", 30.0),
+        ("dtcwt", "levels", "1", 1),
+        ("dtcwt", "first", "near_sym_b", "near_sym_b"),
+        ("dtcwt", "later", "qshift_b", "qshift_b"),
         ("dwt", "levels", "1", 1),
         ("dwt", "wavelet", "sym4", "sym4"),
         ("gff", "r1", "3", 3),
@@ -300,6 +310,8 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("mgff", "r", "2", 2),
         ("mgff", "eps", "1", 1.0),
         ("mgff", "levels", "1", 1),
+        ("wavelet", "low", "max", "max"),
+        ("wavelet", "high", "max", "max"),
     ],
 )
 def test_options_are_read_from_text_and_change_the_result(
@@ -381,6 +393,19 @@ def test_dwt_takes_equal_detail_from_b() -> None:
     for first, second in ((a, b), (b, a)):
         expected = 50 + second.astype(int) - int(second.mean())
         np.testing.assert_array_equal(load("dwt")(first, second), expected)
+
+
+def test_wavelet_with_means_is_the_average() -> None:
+    a, b = picture(33, 47), picture(33, 47, seed=1)
+    np.testing.assert_array_equal(load("wavelet")(a, b), load("average")(a, b))
+
+
+def test_wavelet_takes_the_larger_coefficient() -> None:
+    # Haar, one level: the means are 10 and 2, the details of a (30, -10, -10, -10) and of b 0.
+    a, b = np.array([[40, 0], [0, 0]], np.uint8), np.full((2, 2), 2, np.uint8)
+    fuse = load("wavelet", wavelet="db1", levels=1, high="max")
+    assert fuse(a, b).tolist() == [[36, 0], [0, 0]]
+    assert load("wavelet", wavelet="db1", levels=1, low="max")(a, b).tolist() == [[25, 5], [5, 5]]
 
 
 def test_rp_prefers_the_larger_ratio() -> None:
