@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from fusebench.methods._base import Plane
-
-Bands: TypeAlias = NDArray[np.complex128]
-"""The oriented bands of one level, shape (6, H, W): at 15, 45, 75, -75, -45 and -15 degrees."""
+from fusebench.methods._pyramid import Bands
 
 First = Literal["legall", "near_sym_b"]
 Later = Literal["qshift_06", "qshift_b"]
+
+Complex: TypeAlias = NDArray[np.complex128]
 
 Matrix: TypeAlias = Any
 """A sparse matrix; SciPy's have no types."""
@@ -80,7 +80,7 @@ _LATER: dict[str, tuple[float, ...]] = {
 
 def decompose(
     plane: Plane, levels: int, first: First = "legall", later: Later = "qshift_06"
-) -> tuple[Plane, list[Bands]]:
+) -> tuple[Plane, Bands]:
     """Decompose a plane into a low-pass plane and six oriented complex bands per level.
 
     Parameters
@@ -96,8 +96,9 @@ def decompose(
     Returns
     -------
     low : array, shape about (H / 2^(levels - 1), W / 2^(levels - 1))
-    bands : list of Bands
-        Finest level first; those of level k have about (H / 2^k, W / 2^k) places.
+    bands : list of lists of six complex arrays
+        Finest level first; those of level k have shape about (H / 2^k, W / 2^k). Features of theirs
+        lie at 15, 45, 75, -75, -45 and -15 degrees.
 
     References
     ----------
@@ -105,7 +106,7 @@ def decompose(
        Appl. Comput. Harmon. Anal. 10(3), 2001. doi:10.1006/acha.2000.0343
     """
     low = np.pad(plane, [(0, side % 2) for side in plane.shape], mode="edge")
-    bands = []
+    bands: Bands = []
     for level in range(levels):
         if level > 0:
             if max(low.shape) == 2:
@@ -117,13 +118,13 @@ def decompose(
             for column in (along_column @ low for along_column in down)
         )
         pairs = [_to_complex(band) for band in (flat, diagonal, upright)]
-        bands.append(np.stack([p for p, _ in pairs] + [q for _, q in reversed(pairs)]))
+        bands.append([p for p, _ in pairs] + [q for _, q in reversed(pairs)])
     return low, bands
 
 
 def reconstruct(
     low: Plane,
-    bands: list[Bands],
+    bands: Bands,
     shape: tuple[int, ...],
     first: First = "legall",
     later: Later = "qshift_06",
@@ -131,7 +132,7 @@ def reconstruct(
     """Undo `decompose` of a plane of this shape ``(H, W)``."""
     for level in reversed(range(len(bands))):
         pairs = bands[level]
-        height, width = (2 * side for side in pairs.shape[1:])
+        height, width = (2 * side for side in pairs[0].shape)
         top, left = (low.shape[0] - height) // 2, (low.shape[1] - width) // 2
         low = low[top : top + height, left : left + width]
         flat, diagonal, upright = (_to_real(pairs[k], pairs[5 - k]) for k in range(3))
@@ -149,14 +150,14 @@ def _filter_rows(matrix: Matrix, plane: Plane) -> Plane:
     return filtered
 
 
-def _to_complex(band: Plane) -> tuple[Bands, Bands]:
+def _to_complex(band: Plane) -> tuple[Complex, Complex]:
     """Turn the four trees of a band, interleaved, into two bands of opposite orientation."""
-    p: Bands = band[0::2, 0::2] + 1j * band[0::2, 1::2]
-    q: Bands = band[1::2, 1::2] - 1j * band[1::2, 0::2]
+    p: Complex = band[0::2, 0::2] + 1j * band[0::2, 1::2]
+    q: Complex = band[1::2, 1::2] - 1j * band[1::2, 0::2]
     return (p - q) / 2**0.5, (p + q) / 2**0.5
 
 
-def _to_real(first: Bands, second: Bands) -> Plane:
+def _to_real(first: Complex, second: Complex) -> Plane:
     p, q = (first + second) / 2**0.5, (second - first) / 2**0.5
     band = np.empty((2 * p.shape[0], 2 * p.shape[1]))
     band[0::2, 0::2], band[0::2, 1::2] = p.real, p.imag

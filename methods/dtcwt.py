@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fusebench.bench.types import Fidelity
 from fusebench.methods._base import Plane, TensorFusion, method, on_planes
 from fusebench.methods._checks import require_count
 from fusebench.methods._dtcwt import First, Later, decompose, reconstruct
-from fusebench.methods._pyramid import choose_max
+from fusebench.methods._pyramid import choose_max_in_bands
 
 
 @method(
@@ -77,10 +75,7 @@ def dtcwt(*, levels: int = 4, first: First = "legall", later: Later = "qshift_06
     def fuse(a: Plane, b: Plane) -> Plane:
         low_a, bands_a = decompose(a, levels, first, later)
         low_b, bands_b = decompose(b, levels, first, later)
-        bands = [
-            np.stack([choose_max(x, y) for x, y in zip(level_a, level_b, strict=True)])
-            for level_a, level_b in zip(bands_a, bands_b, strict=True)
-        ]
+        bands = choose_max_in_bands(bands_a, bands_b)
         return reconstruct((low_a + low_b) / 2, bands, a.shape, first, later)
 
     return on_planes(fuse)

@@ -35,7 +35,7 @@ SLUGS = METHODS.slugs
 NOT_IDENTITY: dict[str, str] = {}
 
 # Methods that put the strongest detail of either source into the result.
-DETAIL_KEEPING = ("lp", "rp", "dwt", "dtcwt", "gff", "mgff")
+DETAIL_KEEPING = ("lp", "rp", "dwt", "dtcwt", "nsct", "gff", "mgff")
 
 # A result of float32 in [0, 1] carries the rounding of that type and nothing else.
 FLOAT32_NOISE = 1e-6

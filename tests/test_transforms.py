@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import correlate
 
-from fusebench.methods import _dtcwt
+from fusebench.methods import _atrous, _dtcwt, _nsct
 
 SHAPES = [(1, 1), (2, 3), (5, 64), (33, 47), (64, 64), (90, 122)]
 
@@ -42,7 +43,9 @@ def test_dual_tree_comes_back(
 
 def test_dual_tree_bands_halve_and_end_early() -> None:
     low, bands = _dtcwt.decompose(noise(64, 96), 3)
-    assert [b.shape for b in bands] == [(6, 32, 48), (6, 16, 24), (6, 8, 12)]
+    assert [[b.shape for b in scale] for scale in bands] == [
+        [s] * 6 for s in ((32, 48), (16, 24), (8, 12))
+    ]
     assert low.shape == (16, 24)
     low, bands = _dtcwt.decompose(noise(7, 5), 99)
     assert low.shape == (2, 2)
@@ -52,7 +55,7 @@ def test_dual_tree_bands_halve_and_end_early() -> None:
 def test_dual_tree_bands_have_their_orientation() -> None:
     for band, degrees in enumerate((15, 45, 75, -75, -45, -15)):
         _, bands = _dtcwt.decompose(grating(128, degrees, 5.5), 3, "near_sym_b", "qshift_b")
-        energies = (np.abs(bands[1][:, 8:-8, 8:-8]) ** 2).sum(axis=(1, 2))
+        energies = (np.abs(np.stack(bands[1])[:, 8:-8, 8:-8]) ** 2).sum(axis=(1, 2))
         assert energies.argmax() == band
         assert energies[band] > 0.6 * energies.sum()
 
@@ -62,8 +65,84 @@ def test_dual_tree_energy_hardly_moves_with_the_image() -> None:
         edge = np.zeros((64, 256))
         edge[:, 100 + shift :] = 100.0
         _, bands = _dtcwt.decompose(edge, 4, "near_sym_b", "qshift_b")
-        return float((np.abs(bands[2]) ** 2).sum())
+        return float((np.abs(np.stack(bands[2])) ** 2).sum())
 
     energies = [energy(shift) for shift in range(16)]
     # A decimated real wavelet transform has ratios of 2 and more here.
     assert max(energies) < 1.2 * min(energies)
+
+
+# Non-subsampled pyramids
+
+
+@pytest.mark.parametrize("design", ["pyrexc", "maxflat"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_pyramid_comes_back(design: _atrous.Design, shape: tuple[int, int]) -> None:
+    plane = noise(*shape)
+    low, details = _atrous.decompose(plane, 4, design)
+    assert {d.shape for d in (low, *details)} == {shape}
+    np.testing.assert_allclose(_atrous.reconstruct(low, details, design), plane, atol=1e-10)
+
+
+def test_pyramid_is_filtering_with_stretched_published_taps() -> None:
+    # One quadrant of the published 5x5 low-pass filter of "pyrexc", from its corner to its middle.
+    quadrant = [
+        [-0.003236043456039806, -0.012944173824159223, -0.019416260736238835],
+        [-0.012944173824159223, 0.0625, 0.15088834764831843],
+        [-0.019416260736238835, 0.15088834764831843, 0.3406092167691145],
+    ]
+    taps = np.pad(quadrant, ((0, 2), (0, 2)), mode="reflect")
+    low = plane = noise(40, 53)
+    for level in range(3):
+        stretched = np.zeros((4 * 2**level + 1,) * 2)
+        stretched[:: 2**level, :: 2**level] = taps
+        low = correlate(low, stretched, mode="reflect")
+        np.testing.assert_allclose(
+            _atrous.decompose(plane, level + 1, "pyrexc")[0], low, atol=1e-10
+        )
+
+
+@pytest.mark.parametrize(
+    ("design", "middle"), [("pyrexc", 0.8406092167691145), ("maxflat", 0.821896776)]
+)
+def test_pyramid_detail_of_a_dot_is_the_published_filter(
+    design: _atrous.Design, middle: float
+) -> None:
+    dot = np.zeros((41, 41))
+    dot[20, 20] = 1.0
+    _, (detail,) = _atrous.decompose(dot, 1, design)
+    assert detail[20, 20] == pytest.approx(middle, abs=1e-9)
+    reach = {"pyrexc": 2, "maxflat": 9}[design]
+    support = np.abs(detail) > 1e-14
+    assert support[20 - reach, 20 - reach]
+    assert not support[: 20 - reach].any()
+
+
+# Contourlets
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_contourlets_come_back(shape: tuple[int, int]) -> None:
+    plane = noise(*shape)
+    low, bands = _nsct.decompose(plane, (0, 1, 2, 4, 5))
+    assert [len(scale) for scale in bands] == [1, 2, 4, 16, 32]
+    np.testing.assert_allclose(_nsct.reconstruct(low, bands), plane, atol=1e-9)
+
+
+def test_contourlets_tell_directions_apart() -> None:
+    strongest = set()
+    for degrees in np.arange(8) * 22.5 + 11.25:
+        _, (bands,) = _nsct.decompose(grating(64, degrees, 2.5), (3,))
+        # Channels differ in gain: compare each with its answer to noise of all directions.
+        _, (reference,) = _nsct.decompose(noise(64, 64), (3,))
+        answers = [b.std() / r.std() for b, r in zip(bands, reference, strict=True)]
+        strongest.add(int(np.argmax(answers)))
+    assert strongest == set(range(8))
+
+
+def test_contourlets_move_with_the_image() -> None:
+    plane = np.pad(noise(24, 24), 40)
+    moved = np.roll(plane, (3, -5), (0, 1))
+    (_, bands), (_, bands_moved) = (_nsct.decompose(p, (3, 4)) for p in (plane, moved))
+    for a, b in zip(bands, bands_moved, strict=True):
+        np.testing.assert_allclose(np.roll(a, (3, -5), (1, 2)), b, atol=1e-9)
