@@ -3,7 +3,7 @@
 Every import below registers the methods of that file; a new file is added to the list.
 """
 
-from fusebench.methods import average, dtcwt, dwt, gff, lp, mgff, nsct, rp, wavelet
+from fusebench.methods import average, dtcwt, dwt, gff, ifcnn, lp, mgff, nsct, rp, wavelet
 from fusebench.methods._base import METHODS, LoadedMethod, load
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "dtcwt",
     "dwt",
     "gff",
+    "ifcnn",
     "load",
     "lp",
     "mgff",
