@@ -3,13 +3,14 @@
 Every import below registers the methods of that file; a new file is added to the list.
 """
 
-from fusebench.methods import average, dtcwt, dwt, gff, ifcnn, lp, mgff, nsct, rp, wavelet
+from fusebench.methods import average, cvt, dtcwt, dwt, gff, ifcnn, lp, mgff, nsct, rp, wavelet
 from fusebench.methods._base import METHODS, LoadedMethod, load
 
 __all__ = [
     "METHODS",
     "LoadedMethod",
     "average",
+    "cvt",
     "dtcwt",
     "dwt",
     "gff",

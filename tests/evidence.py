@@ -162,6 +162,7 @@ def tang(name: str) -> Callable[[Path, LoadedMethod], Compared]:
 
 
 EVIDENCE: dict[str, tuple[Evidence, ...]] = {
+    "cvt": (Evidence(octave("CVT")),),
     "dtcwt": (Evidence(octave("DTCWT")),),
     "dwt": (Evidence(octave("DWT")),),
     "gff": (

@@ -19,6 +19,7 @@ NOTHING_TO_COMPARE = {"average", "wavelet"}
 # What the figures must be at least, for each comparison of a method in its order: share of pixels
 # within one level, mean difference.
 BARS: dict[str, tuple[tuple[float, float], ...]] = {
+    "cvt": ((0.999, 0.01),),
     "dtcwt": ((0.999, 0.01),),
     "dwt": ((1.0, 0.01),),
     "gff": ((1.0, 0.01), (0.99, 0.1)),

@@ -36,7 +36,7 @@ _LEARNED = "what comes out of a network is near what went in, and no more"
 NOT_IDENTITY: dict[str, str] = {m.slug: _LEARNED for m in METHODS if m.weights}
 
 # Methods that put the strongest detail of either source into the result.
-DETAIL_KEEPING = ("lp", "rp", "dwt", "dtcwt", "nsct", "gff", "mgff")
+DETAIL_KEEPING = ("lp", "rp", "dwt", "dtcwt", "cvt", "nsct", "gff", "mgff")
 
 # A result of float32 in [0, 1] carries the rounding of that type and nothing else.
 FLOAT32_NOISE = 1e-6
@@ -267,6 +267,7 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("rp", "eps", "nan"),
         ("rp", "eps", "inf"),
         ("rp", "eps", "tiny"),
+        ("cvt", "levels", 0),
         ("dtcwt", "levels", 0),
         ("dtcwt", "first", "haar"),
         ("dtcwt", "later", "qshift_07"),
@@ -299,6 +300,7 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("lp", "levels", "1", 1),
         ("rp", "levels", "2", 2),
         ("rp", "eps", "30", 30.0),
+        ("cvt", "levels", "1", 1),
         ("dtcwt", "levels", "1", 1),
         ("dtcwt", "first", "near_sym_b", "near_sym_b"),
         ("dtcwt", "later", "qshift_b", "qshift_b"),

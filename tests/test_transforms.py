@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import correlate
 
-from fusebench.methods import _atrous, _dtcwt, _nsct
+from fusebench.methods import _atrous, _curvelet, _dtcwt, _nsct
 
 SHAPES = [(1, 1), (2, 3), (5, 64), (33, 47), (64, 64), (90, 122)]
 
@@ -146,3 +146,43 @@ def test_contourlets_move_with_the_image() -> None:
     (_, bands), (_, bands_moved) = (_nsct.decompose(p, (3, 4)) for p in (plane, moved))
     for a, b in zip(bands, bands_moved, strict=True):
         np.testing.assert_allclose(np.roll(a, (3, -5), (1, 2)), b, atol=1e-9)
+
+
+# Curvelets
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (9, 9), (72, 73), (99, 100)])
+@pytest.mark.parametrize("scales", [1, 4])
+def test_curvelets_come_back_and_keep_the_energy(shape: tuple[int, int], scales: int) -> None:
+    plane = noise(*shape)
+    low, bands = _curvelet.decompose(plane, scales)
+    np.testing.assert_allclose(_curvelet.reconstruct(low, bands, shape), plane, atol=1e-10)
+    energy = sum((band**2).sum() for band in [low, *(b for scale in bands for b in scale)])
+    assert energy == pytest.approx((plane**2).sum(), rel=1e-12)
+
+
+def test_curvelets_double_their_angles_at_every_second_scale() -> None:
+    low, bands = _curvelet.decompose(noise(150, 144), 5)
+    assert [len(scale) for scale in bands] == [16, 32, 32, 64, 64]
+    assert low.shape == (7, 7)
+    assert len(_curvelet.decompose(noise(72, 200), 9)[1]) == 4
+    assert len(_curvelet.decompose(noise(71, 200), 9)[1]) == 3
+
+
+@pytest.mark.parametrize("degrees", np.arange(16) * 11.25 + 5.0)
+def test_curvelets_see_a_direction_in_few_wedges(degrees: float) -> None:
+    _, bands = _curvelet.decompose(grating(128, degrees, 6), 4)
+    # Real and imaginary parts of a wedge belong together.
+    halves = [np.array([(band**2).sum() for band in scale]).reshape(2, -1) for scale in bands]
+    energies = np.concatenate([half.sum(axis=0) for half in halves])
+    assert np.sort(energies)[-4:].sum() > 0.9 * energies.sum()
+
+
+def test_curvelets_of_all_directions_are_as_strong() -> None:
+    # Wedges from the left end of the upper quadrant's side clockwise to the lower end of the right.
+    _, bands = _curvelet.decompose(noise(128, 128), 4)
+    strengths = [
+        np.concatenate([a.ravel(), b.ravel()]).std()
+        for a, b in zip(bands[3][:32], bands[3][32:], strict=True)
+    ]
+    assert max(strengths) < 1.5 * min(strengths)
