@@ -3,7 +3,20 @@
 Every import below registers the methods of that file; a new file is added to the list.
 """
 
-from fusebench.methods import average, cvt, dtcwt, dwt, gff, ifcnn, lp, mgff, nsct, rp, wavelet
+from fusebench.methods import (
+    average,
+    cvt,
+    dtcwt,
+    dwt,
+    gff,
+    ifcnn,
+    lp,
+    mgff,
+    nsct,
+    nsst_papcnn,
+    rp,
+    wavelet,
+)
 from fusebench.methods._base import METHODS, LoadedMethod, load
 
 __all__ = [
@@ -19,6 +32,7 @@ __all__ = [
     "lp",
     "mgff",
     "nsct",
+    "nsst_papcnn",
     "rp",
     "wavelet",
 ]

@@ -26,6 +26,8 @@ from fusebench.methods._pyramid import choose_max_in_bands
             within_one=0.99997,
             mean_abs=5.193e-4,
             max_abs=3.0,
+            equal=0.999516,
+            psnr=80.36,
         ),
     ),
 )

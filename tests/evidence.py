@@ -175,6 +175,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
     "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
     "nsct": (Evidence(octave("NSCT")),),
+    "nsst_papcnn": (Evidence(octave("NSST_PAPCNN")),),
     "rp": (Evidence(octave("RP")),),
 }
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import gaussian_filter
 from scipy.signal import convolve2d
+from skimage.filters import threshold_otsu
 
 from fusebench.bench.types import Image, InputError, MissingDataError, UnknownNameError
-from fusebench.methods import METHODS, LoadedMethod, load
+from fusebench.methods import METHODS, LoadedMethod, load, nsst_papcnn
 from fusebench.methods._colour import fuse_chroma, join_luma, split_luma
 from fusebench.methods._guided import box_mean, guided_filter
 from fusebench.methods._pyramid import (
@@ -281,6 +282,7 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("mgff", "r", 0),
         ("mgff", "eps", 0.0),
         ("mgff", "levels", 0),
+        ("nsst_papcnn", "iterations", 0),
         ("wavelet", "levels", 0),
         ("wavelet", "wavelet", "db0"),
         ("wavelet", "low", "min"),
@@ -313,6 +315,7 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("mgff", "r", "2", 2),
         ("mgff", "eps", "1", 1.0),
         ("mgff", "levels", "1", 1),
+        ("nsst_papcnn", "iterations", "5", 5),
         ("wavelet", "low", "max", "max"),
         ("wavelet", "high", "max", "max"),
     ],
@@ -409,6 +412,48 @@ def test_wavelet_takes_the_larger_coefficient() -> None:
     fuse = load("wavelet", wavelet="db1", levels=1, high="max")
     assert fuse(a, b).tolist() == [[36, 0], [0, 0]]
     assert load("wavelet", wavelet="db1", levels=1, low="max")(a, b).tolist() == [[25, 5], [5, 5]]
+
+
+def slow_firings(stimulus: np.ndarray, threshold: float, steps: int) -> np.ndarray:
+    """The network as its paper writes it, one neuron after the other."""
+    ratio, alpha = stimulus.max() / threshold, np.log10(1 / stimulus.std(ddof=1))
+    strength, jump = (ratio - 1) / 6, np.exp(-alpha) + ratio
+    third = (1 - np.exp(-3 * alpha)) / (1 - np.exp(-alpha)) + (ratio - 1) * np.exp(-alpha)
+    fade = np.exp(-np.log(jump / (threshold * third)))
+    activity, level = np.zeros_like(stimulus), np.ones_like(stimulus)
+    pulses, counts = np.zeros_like(stimulus), np.zeros_like(stimulus)
+    links = np.array([[0.5, 1, 0.5], [1, 0, 1], [0.5, 1, 0.5]])
+    for _ in range(steps):
+        linking = convolve2d(pulses, links, "same")
+        activity = np.exp(-alpha) * activity + stimulus * (1 + strength * linking)
+        pulses = (activity > level).astype(float)
+        level = fade * level + jump * pulses
+        counts += pulses
+    return counts
+
+
+def test_networks_fire_as_their_paper_says() -> None:
+    rng = np.random.default_rng(4)
+    stimuli = np.abs(rng.standard_normal((3, 12, 15))) ** 3 / np.array([40, 60, 90])[:, None, None]
+    stimuli[1] = 0.0019  # below half a grey level: silent
+    found = nsst_papcnn._firings(stimuli, 40)
+    for k in (0, 2):
+        threshold = nsst_papcnn._otsu_threshold(stimuli[k])
+        np.testing.assert_array_equal(found[k], slow_firings(stimuli[k], threshold, 40))
+        assert len(np.unique(found[k])) > 5
+    assert not found[1].any()
+
+
+def test_threshold_splits_as_in_skimage() -> None:
+    values = np.random.default_rng(5).integers(0, 256, (9, 9), dtype=np.uint8)
+    split = values > nsst_papcnn._otsu_threshold(values / 255) * 255
+    np.testing.assert_array_equal(split, values > threshold_otsu(values))
+
+
+def test_equally_good_thresholds_give_their_mean() -> None:
+    # Any grey level from 10 to 19 splits these values in the same way.
+    threshold = nsst_papcnn._otsu_threshold(np.array([[10, 20], [10, 20]]) / 255)
+    assert threshold * 255 == pytest.approx(14.5)
 
 
 def test_rp_prefers_the_larger_ratio() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import correlate
 
-from fusebench.methods import _atrous, _curvelet, _dtcwt, _nsct
+from fusebench.methods import _atrous, _curvelet, _dtcwt, _nsct, _nsst
 
 SHAPES = [(1, 1), (2, 3), (5, 64), (33, 47), (64, 64), (90, 122)]
 
@@ -186,3 +186,34 @@ def test_curvelets_of_all_directions_are_as_strong() -> None:
         for a, b in zip(bands[3][:32], bands[3][32:], strict=True)
     ]
     assert max(strengths) < 1.5 * min(strengths)
+
+
+# Shearlets
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shearlets_come_back(shape: tuple[int, int]) -> None:
+    plane = noise(*shape)
+    low, bands = _nsst.decompose(plane)
+    assert [len(scale) for scale in bands] == [8, 8, 16, 16]
+    assert {band.shape for scale in bands for band in scale} == {shape}
+    np.testing.assert_allclose(_nsst.reconstruct(low, bands), plane, atol=1e-10)
+
+
+def test_shearlets_keep_the_energy_of_each_detail() -> None:
+    plane = noise(40, 53)
+    _, details = _atrous.decompose(plane, 4, "maxflat")
+    _, bands = _nsst.decompose(plane)
+    for detail, scale in zip(details[::-1], bands, strict=True):
+        assert sum((band**2).sum() for band in scale) == pytest.approx((detail**2).sum())
+
+
+def test_shearlets_tell_directions_apart() -> None:
+    strongest = []
+    for degrees in np.arange(16) * 11.25 + 5.0:
+        _, bands = _nsst.decompose(grating(64, degrees, 2.5))
+        strongest.append(int(np.argmax([band.std() for band in bands[3]])))
+    # One after the other, all around.
+    steps = np.diff([*strongest, strongest[0]]) % 16
+    assert sum(steps) in (16, 15 * 16)
+    assert len(set(strongest)) >= 14
