@@ -3,7 +3,42 @@
 Every import below registers the methods of that file; a new file is added to the list.
 """
 
-from fusebench.methods import average, dwt, gff, lp, mgff, rp
+from fusebench.methods import (
+    asr,
+    average,
+    csmca,
+    csr,
+    dwt,
+    dwt_sr,
+    gff,
+    gmc,
+    latlrr,
+    lp,
+    lp_sr,
+    mgff,
+    rp,
+    rp_sr,
+    sr,
+)
 from fusebench.methods._base import METHODS, LoadedMethod, load
 
-__all__ = ["METHODS", "LoadedMethod", "average", "dwt", "gff", "load", "lp", "mgff", "rp"]
+__all__ = [
+    "METHODS",
+    "LoadedMethod",
+    "asr",
+    "average",
+    "csmca",
+    "csr",
+    "dwt",
+    "dwt_sr",
+    "gff",
+    "gmc",
+    "latlrr",
+    "load",
+    "lp",
+    "lp_sr",
+    "mgff",
+    "rp",
+    "rp_sr",
+    "sr",
+]
