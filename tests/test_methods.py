@@ -32,9 +32,14 @@ from fusebench.methods._pyramid import (
 SLUGS = METHODS.slugs
 
 # Methods that do not give an image back when they fuse it with itself, and why not.
-NOT_IDENTITY = {
-    "csmca": "what its codes leave out of the image is lost",
-    "csr": "what its codes leave out of the image is lost",
+_LEARNED = "what comes out of a network is near what went in, and no more"
+_LOSSY = "what its codes leave out of the image is lost"
+# With a tolerance of a fraction of a grey level dictionaries give patches back.
+EXACT_DICTIONARIES = ("asr", "dwt_sr", "lp_sr", "rp_sr", "sr")
+NOT_IDENTITY: dict[str, str] = {
+    **{m.slug: _LEARNED for m in METHODS if m.weights and m.slug not in EXACT_DICTIONARIES},
+    "csmca": _LOSSY,
+    "csr": _LOSSY,
     "gmc": "its result is stretched to the full range",
     "latlrr": "it counts detail several times, as its authors' code does",
 }
