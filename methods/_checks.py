@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import pywt
-
 from fusebench.bench.types import InputError
 
 
@@ -31,19 +29,3 @@ def require_positive(option: str, value: float) -> None:
     """
     if not (value > 0 and math.isfinite(value)):
         raise InputError(f"{option} is {value}; expected a finite number above 0")
-
-
-def require_wavelet(name: str) -> str:
-    """Check that PyWavelets has a discrete wavelet of this name, and return the name.
-
-    Raises
-    ------
-    InputError
-        If it has not.
-    """
-    if name not in pywt.wavelist(kind="discrete"):
-        raise InputError(
-            f"wavelet is {name!r}; expected a discrete wavelet of PyWavelets, such as db1, db2, "
-            "sym4 or bior2.2"
-        )
-    return name

@@ -144,6 +144,11 @@ def _activity(band: Coefficients) -> Plane:
     return strongest
 
 
+def mean(a: Plane, b: Plane) -> Plane:
+    """Average two planes."""
+    return (a + b) / 2
+
+
 def fuse_pyramids(
     a: Plane,
     b: Plane,
@@ -151,10 +156,11 @@ def fuse_pyramids(
     levels: int,
     split: Callable[[Plane, Plane], Plane],
     merge: Callable[[Plane, Plane], Plane],
+    base: Callable[[Plane, Plane], Plane] = mean,
 ) -> Plane:
     """Fuse two planes band by band in a pyramid of low-pass planes.
 
-    Details are picked by `choose_max`, the coarsest planes are averaged.
+    Details are picked by `choose_max`.
 
     Parameters
     ----------
@@ -166,6 +172,8 @@ def fuse_pyramids(
         ``split(plane, low)`` gives the detail of a plane against its low-pass version.
     merge : callable
         ``merge(low, detail)`` undoes it.
+    base : callable
+        ``base(a, b)`` fuses the coarsest planes.
 
     Returns
     -------
@@ -180,7 +188,26 @@ def fuse_pyramids(
         coarse_a, coarse_b = reduce(a), reduce(b)
         details.append(choose_max(split(a, expand(coarse_a)), split(b, expand(coarse_b))))
         a, b = coarse_a, coarse_b
-    fused = (a + b) / 2
+    fused = base(a, b)
     for (height, width), detail in zip(reversed(sizes), reversed(details), strict=True):
         fused = merge(expand(fused), detail)[:height, :width]
     return fused
+
+
+def fuse_ratios(
+    a: Plane,
+    b: Plane,
+    *,
+    levels: int,
+    eps: float,
+    base: Callable[[Plane, Plane], Plane] = mean,
+) -> Plane:
+    """Fuse two planes in the pyramid of ratios to their low-pass planes; see `fuse_pyramids`."""
+    return fuse_pyramids(
+        a,
+        b,
+        levels=levels,
+        split=lambda plane, low: plane / (low + eps),
+        merge=lambda low, ratio: (low + eps) * ratio,
+        base=base,
+    )

@@ -8,7 +8,8 @@ import numpy as np
 import pywt
 
 from fusebench.methods._base import Plane, TensorFusion, method, on_planes
-from fusebench.methods._checks import require_count, require_wavelet
+from fusebench.methods._checks import require_count
+from fusebench.methods._wavelet import whole_filters
 
 Rule: TypeAlias = Literal["mean", "max"]
 
@@ -69,7 +70,7 @@ def wavelet(
        and total variation minimization," Inf. Fusion 31, 2016. doi:10.1016/j.inffus.2016.02.001
     """
     require_count("levels", levels)
-    filters = pywt.Wavelet(require_wavelet(wavelet))
+    filters = whole_filters(wavelet)
 
     def fuse(a: Plane, b: Plane) -> Plane:
         details = []

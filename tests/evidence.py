@@ -22,7 +22,7 @@ import csv
 import io
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,14 +110,15 @@ def vifb(
     name: str,
     *,
     sources_saved_again: bool = False,
-    without: frozenset[str] | set[str] = frozenset(),
+    without: Collection[str] = (),
+    only: Collection[str] = (),
 ) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with the folder `name` of VIFB's images."""
 
     def compare(shared: Path, fuse: LoadedMethod) -> Compared:
         golden = shared / "golden" / "vifb"
         for published in sorted((golden / "fused" / name).glob("*.jpg")):
-            if published.stem not in without:
+            if published.stem not in without and (not only or published.stem in only):
                 ir, vis = (read_image(golden / d / published.name) for d in ("IR", "VI"))
                 if sources_saved_again:
                     ir, vis = as_jpeg(ir), as_jpeg(vis)
@@ -164,19 +165,30 @@ def tang(name: str) -> Callable[[Path, LoadedMethod], Compared]:
 EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     "cvt": (Evidence(octave("CVT")),),
     "dtcwt": (Evidence(octave("DTCWT")),),
+    "asr": (
+        Evidence(octave("ASR"), {"task": "ivif"}),
+        Evidence(matlab(("lytro_asr", "lytro_asr"))),
+    ),
+    "csmca": (Evidence(octave("CSMCA")),),
+    "csr": (Evidence(octave("CSR"), {"task": "ivif"}),),
     "dwt": (Evidence(octave("DWT")),),
     "gff": (
         Evidence(octave("GFF")),
         Evidence(vifb("GFF", sources_saved_again=True, without=VIFB_BROKEN_GFF)),
     ),
+    "gmc": (Evidence(octave("GMC")),),
     "ifcnn_max": (Evidence(deep("IFCNN-MAX")), Evidence(tang("IFCNN"))),
     "ifcnn_mean": (Evidence(deep("IFCNN-MEAN")),),
     "ifcnn_sum": (Evidence(deep("IFCNN-SUM")),),
+    "latlrr": (Evidence(vifb("LatLRR", only=("manWalking", "peopleshadow"))),),
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
+    "lp_sr": (Evidence(octave("LP_SR")), Evidence(mfifb("MST_SR"))),
     "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
     "nsct": (Evidence(octave("NSCT")),),
     "nsst_papcnn": (Evidence(octave("NSST_PAPCNN")),),
     "rp": (Evidence(octave("RP")),),
+    "rp_sr": (Evidence(octave("RP_SR")), Evidence(vifb("RP_SR")), Evidence(mfifb("RP_SR"))),
+    "sr": (Evidence(octave("SR")),),
 }
 
 
