@@ -22,7 +22,7 @@ import csv
 import io
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -128,8 +128,8 @@ def vifb(
     name: str,
     *,
     sources_saved_again: bool = False,
-    without: frozenset[str] | set[str] = frozenset(),
-    only: frozenset[str] = frozenset(),
+    without: Collection[str] = (),
+    only: Collection[str] = (),
 ) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with the folder `name` of VIFB's images."""
 
@@ -146,8 +146,8 @@ def vifb_cases(
     shared: Path,
     name: str,
     *,
-    without: frozenset[str] | set[str] = frozenset(),
-    only: frozenset[str] = frozenset(),
+    without: Collection[str] = (),
+    only: Collection[str] = (),
 ) -> Cases:
     """Read VIFB's pairs and the folder `name` of its images."""
     golden = shared / "golden" / "vifb"
@@ -228,6 +228,10 @@ def msvd_signs(
 
 EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     "adf": (Evidence(octave("ADF")), Evidence(vifb("ADF"))),
+    "asr": (
+        Evidence(octave("ASR"), {"task": "ivif"}),
+        Evidence(matlab(("lytro_asr", "lytro_asr"))),
+    ),
     "auif": (Evidence(deep("AUIF")),),
     "cbf": (
         Evidence(matlab(("road1", "road1_CBF"), ("road5", "road5_CBF"))),
@@ -235,6 +239,9 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(mfifb("CBF")),
         Evidence(vifb("CBF", only=VIFB_SMALL)),
     ),
+    "csmca": (Evidence(octave("CSMCA")),),
+    "csr": (Evidence(octave("CSR"), {"task": "ivif"}),),
+    "cvt": (Evidence(octave("CVT")),),
     "datfuse": (Evidence(deep("DATFuse")),),
     "deepfuse": (Evidence(deep("DeepFuse")),),
     "deepfuse_li": (Evidence(deep("DeepFuse-hli")),),
@@ -242,6 +249,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(deep("DenseFuse")),
         Evidence(tang("DenseFuse"), weights="tf_1e2"),
     ),
+    "dtcwt": (Evidence(octave("DTCWT")),),
     "dwt": (Evidence(octave("DWT")),),
     "emfusion": (Evidence(deep("EMFusion-ctmri", sides=("vi", "ir"))),),
     "fpde": (Evidence(octave("FPDE")),),
@@ -249,6 +257,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(octave("GFF")),
         Evidence(vifb("GFF", sources_saved_again=True, without=VIFB_BROKEN_GFF)),
     ),
+    "gmc": (Evidence(octave("GMC")),),
     "gtf": (
         Evidence(matlab(("road1", "road1_GTF"), ("road5", "road5_GTF"))),
         Evidence(octave("GTF_matlab")),
@@ -265,7 +274,9 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(matlab(("tnot1", "tnot1_IFEVIP"))),
         Evidence(octave("IFEVIP")),
     ),
+    "latlrr": (Evidence(vifb("LatLRR", only=("manWalking", "peopleshadow"))),),
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
+    "lp_sr": (Evidence(octave("LP_SR")), Evidence(mfifb("MST_SR"))),
     "lrrnet": (Evidence(deep("LRRNet")),),
     "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
     "msvd": (
@@ -273,6 +284,8 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(msvd_signs(lambda shared: vifb_cases(shared, "MSVD"), as_jpeg)),
         Evidence(msvd_signs(lambda shared: mfifb_cases(shared, "MSVD"), as_jpeg)),
     ),
+    "nsct": (Evidence(octave("NSCT")),),
+    "nsst_papcnn": (Evidence(octave("NSST_PAPCNN")),),
     "pmgi": (
         Evidence(deep("PMGI-ivf")),
         Evidence(deep("PMGI-med"), {"task": "medical"}),
@@ -281,6 +294,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(tang("PMGI")),
     ),
     "rp": (Evidence(octave("RP")),),
+    "rp_sr": (Evidence(octave("RP_SR")), Evidence(vifb("RP_SR")), Evidence(mfifb("RP_SR"))),
     "sdnet": (
         Evidence(deep("SDNet-ivf")),
         Evidence(deep("SDNet-med"), {"task": "medical"}),
@@ -289,6 +303,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(tang("SDNet")),
     ),
     "seafusion": (Evidence(deep("SeAFusion")),),
+    "sr": (Evidence(octave("SR")),),
     "tif": (Evidence(octave("TIF")), Evidence(vifb("TIF"))),
     "u2fusion": (Evidence(deep("U2Fusion")), Evidence(tang("U2Fusion"))),
     "vsmwls": (Evidence(octave("VSMWLS")), Evidence(vifb("VSMWLS", only=VIFB_SMALL))),
