@@ -59,6 +59,11 @@ def q0(t: Triplet) -> Array:
 
 def quality_index(t: Triplet, x: Name, y: Name) -> Array:
     """Universal quality index of two images, shape (N,)."""
+    return t.mean(index_map(t, x, y))
+
+
+def index_map(t: Triplet, x: Name, y: Name) -> Array:
+    """Universal quality index of every full window, shape (N, H - 7, W - 7)."""
     xp = t.xp
     pixels = WINDOW**2
     sum_x, sum_y = t.window_total(x, WINDOW), t.window_total(y, WINDOW)
@@ -74,4 +79,4 @@ def quality_index(t: Triplet, x: Name, y: Name) -> Array:
         one,
     )
     mean = xp.where(squares > 0, 2 * product / xp.where(squares > 0, squares, one), one)
-    return t.mean(contrast * mean)
+    return contrast * mean

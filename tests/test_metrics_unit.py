@@ -84,6 +84,14 @@ def test_unknown_parameter_is_refused(record: Metric) -> None:
         public(record)(large, large, large, reference=large, windw=7)
 
 
+@each_metric
+def test_unknown_form_is_refused(record: Metric) -> None:
+    for name, value in record.parameters.items():
+        if isinstance(value, str):
+            with pytest.raises(InputError, match=f"{name} is 'nonsense'; expected"):
+                public(record)(A, B, FUSED, **{name: "nonsense"})
+
+
 @pytest.mark.parametrize("slug", REFERENCE_METRICS)
 def test_function_without_its_reference(slug: str) -> None:
     with pytest.raises(InputError, match=f"^{slug} needs a reference image$"):
