@@ -126,6 +126,8 @@ class Metric:
         Smallest height and width, in pixels, for which it is defined.
     reference, doi : str
         Source paper.
+    formula : str
+        Canonical definition in TeX; docs/metrics.md explains the symbols.
     version : int
         Goes up whenever any value can change.
     compute : callable
@@ -145,6 +147,7 @@ class Metric:
     min_size: int
     reference: str
     doi: str
+    formula: str
     version: int
     compute: Callable[..., Array] = field(repr=False, compare=False)
     summary: str = ""

@@ -30,6 +30,11 @@ FLAT = 1e-9
     min_size=WINDOW,
     reference=_PAPER,
     doi=_DOI,
+    formula=(
+        r"\frac{1}{|W|} \sum_{w \in W} \bigl[ \lambda_w\, \mathrm{SSIM}_w(A, F) "
+        r"+ (1 - \lambda_w)\, \mathrm{SSIM}_w(B, F) \bigr], \quad "
+        r"\lambda_w = \frac{\sigma_A^2}{\sigma_A^2 + \sigma_B^2}"
+    ),
 )
 def piella_q(t: Triplet) -> Array:
     """Local structural similarity to each source, weighted by which source varies more.
@@ -76,6 +81,12 @@ def piella_q(t: Triplet) -> Array:
     min_size=WINDOW,
     reference=_PAPER,
     doi=_DOI,
+    formula=(
+        r"\frac{\sum_w c_w \bigl[ \lambda_w\, \mathrm{SSIM}_w(A, F) "
+        r"+ (1 - \lambda_w)\, \mathrm{SSIM}_w(B, F) \bigr]}{\sum_w c_w}, \quad "
+        r"\lambda_w = \frac{\sigma_A^2}{\sigma_A^2 + \sigma_B^2}"
+        r",\ c_w = \max(\sigma_A^2, \sigma_B^2)"
+    ),
 )
 def piella_qw(t: Triplet, *, form: Form = "ssim") -> Array:
     """Piella's quality index with windows weighted by the variance of the livelier source.
@@ -121,6 +132,10 @@ def piella_qw(t: Triplet, *, form: Form = "ssim") -> Array:
     min_size=WINDOW,
     reference=_PAPER,
     doi=_DOI,
+    formula=(
+        r"Q_W(A, B, F) \cdot Q_W(A', B', F')^{\alpha}, \quad "
+        r"X' = \sqrt{P_x^2 + P_y^2} \text{ (Prewitt)},\ \alpha = 1"
+    ),
 )
 def piella_qe(t: Triplet, *, form: Form = "ssim", share: float = 0.2) -> Array:
     """Weighted quality index of the images times that of their edge images.

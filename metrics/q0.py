@@ -21,6 +21,10 @@ WINDOW = 8
     min_size=WINDOW,
     reference="Z. Wang, A. C. Bovik, IEEE Signal Process. Lett. 9(3), 2002",
     doi="10.1109/97.995823",
+    formula=(
+        r"\frac{1}{2} \sum_{S \in \{A, B\}} \frac{1}{|W|} \sum_{w \in W} "
+        r"\frac{4\, \sigma_{SF}\, \mu_S\, \mu_F}{(\sigma_S^2 + \sigma_F^2)(\mu_S^2 + \mu_F^2)}"
+    ),
 )
 def q0(t: Triplet) -> Array:
     """Universal quality index of the fused image against each source, averaged.

@@ -20,6 +20,7 @@ from fusebench.bench.cli import (
     run,
     score,
     show,
+    trust,
 )
 from fusebench.bench.types import FusebenchError
 
@@ -55,6 +56,7 @@ app.command("fuse")(fuse.fuse)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("diagnose")(diagnose.diagnose)
+app.command("trust")(trust.trust)
 app.command("export")(export.export_scores)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.add_typer(datasets.app, name="datasets")

@@ -85,6 +85,7 @@ def _metrics() -> list[dict[str, Any]]:
             "parameters": m.parameters,
             "reference": m.reference,
             "doi": m.doi,
+            "formula": m.formula,
             "version": m.version,
             "protocols": [p.name for p in protocols if m.slug in p.metrics],
         }
