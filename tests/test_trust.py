@@ -112,7 +112,7 @@ def test_every_metric_was_measured_in_its_present_version() -> None:
         expected = 26 if METRICS[known.slug].needs == "reference" else 34
         # Of one image no grey level is in both the central square and a source's.
         assert known.images == expected - (known.slug == "ce")
-    assert list(report.tau) == METRICS.slugs
+    assert tuple(report.tau) == METRICS.slugs
 
 
 def test_figures_are_those_measured() -> None:

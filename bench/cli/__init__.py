@@ -21,6 +21,7 @@ from fusebench.bench.cli import (
     score,
     show,
     trust,
+    weights,
 )
 from fusebench.bench.types import FusebenchError
 
@@ -60,6 +61,7 @@ app.command("trust")(trust.trust)
 app.command("export")(export.export_scores)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(weights.app, name="weights")
 
 # Typer brings its own copy of click, so the class is found through one that it exports.
 _UsageError: Any = typer.BadParameter.__mro__[1]
