@@ -147,7 +147,13 @@ def _protocols() -> list[dict[str, Any]]:
     from fusebench.metrics import load_protocol, protocol_names
 
     return [
-        {"name": p.name, "title": p.title, "colour": p.colour, "metrics": dict(p.metrics)}
+        {
+            "name": p.name,
+            "title": p.title,
+            "notes": p.notes,
+            "colour": p.colour,
+            "metrics": dict(p.metrics),
+        }
         for p in map(load_protocol, protocol_names())
     ]
 
