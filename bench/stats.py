@@ -407,6 +407,8 @@ class Standing:
         See `tie_groups`.
     mean_low, mean_high : array, shape (K, M)
         95% interval of each mean over pairs (see `mean_interval`), of the given values.
+    overall : Friedman or None
+        Friedman's and Nemenyi's tests on the same values as `p_values`; None for two methods.
     scenes : int
         Independent scenes.
 
@@ -426,6 +428,7 @@ class Standing:
     groups: list[tuple[int, ...]]
     mean_low: Values
     mean_high: Values
+    overall: Friedman | None
     scenes: int
 
 
@@ -496,6 +499,7 @@ def standing(
         groups=tie_groups(np.argsort(ranks[0], kind="stable"), p_values),
         mean_low=limits[0],
         mean_high=limits[1],
+        overall=friedman(tested, scene[used]) if methods > 2 else None,
         scenes=count,
     )
 

@@ -35,7 +35,7 @@ from fusebench.bench.schema import (
     RunRow,
     ScoreRow,
 )
-from fusebench.bench.stats import can_separate, standing
+from fusebench.bench.stats import Standing, can_separate, standing
 from fusebench.bench.store import Store
 from fusebench.bench.types import TASKS, Direction, InputError, Metric, Task
 from fusebench.metrics import METRICS
@@ -197,6 +197,7 @@ class Ranking:
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
     caution: str = ""
+    standing: Standing | None = None
 
     @property
     def rule(self) -> str:
@@ -214,7 +215,7 @@ class Ranking:
     @property
     def certain(self) -> bool:
         """Whether it says how sure it is."""
-        return any(line.certainty is not None for line in self.lines)
+        return self.standing is not None
 
     def frame(self) -> pd.DataFrame:
         """Give the table with plain numbers; a column of means for each metric slug."""
@@ -493,10 +494,11 @@ def with_certainty(store: Store, ranking: Ranking) -> Ranking:
     caution = ""
     if not can_separate(len(ranked), found.scenes):
         caution = (
-            f"{found.scenes} independent scenes are too few to separate any two of "
-            f"{len(ranked)} methods at 5%."
+            f"{found.scenes} independent scenes are too few for Wilcoxon's test to separate any "
+            f"two of {len(ranked)} methods at 5%."
         )
-    return replace(ranking, lines=(*lines, *ranking.lines[len(ranked) :]), caution=caution)
+    rest = ranking.lines[len(ranked) :]
+    return replace(ranking, lines=(*lines, *rest), caution=caution, standing=found)
 
 
 def _letter(number: int) -> str:

@@ -17,6 +17,7 @@ from fusebench.bench.cli import (
     fuse,
     leaderboard,
     listing,
+    report,
     run,
     score,
     show,
@@ -59,6 +60,7 @@ app.command("compare")(compare.compare)
 app.command("diagnose")(diagnose.diagnose)
 app.command("trust")(trust.trust)
 app.command("export")(export.export_scores)
+app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(weights.app, name="weights")
