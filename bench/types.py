@@ -162,6 +162,12 @@ class Metric:
     summary: str = ""
 
     @property
+    def displayed(self) -> str:
+        """Formula with a line for each of its parts."""
+        lines = self.formula.split(r", \quad ")
+        return r"\begin{aligned} & " + r", \\ & ".join(lines) + r" \end{aligned}"
+
+    @property
     def plain_label(self) -> str:
         """The label without the braces of TeX: ``Q^{AB/F}`` is Q^AB/F."""
         return self.label.replace("{", "").replace("}", "")

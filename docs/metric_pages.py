@@ -140,7 +140,7 @@ def metric_page(m: Metric) -> str:
         m.summary,
         "",
         "```math",
-        m.formula,
+        m.displayed,
         "```",
         "",
         "([Symbols](../metrics.md#symbols))",

@@ -10,6 +10,9 @@ import pandas as pd
 from fusebench.bench.trust import Degradation, Trust
 
 GREEN, GREY = "#2a7f73", "#999999"
+# Pixels for one metric, and every one of them named.
+_STEP = 19
+_EVERY = alt.Axis(labelOverlap=False)
 # Of Kendall's tau; the middle is no relation.
 _LIKENESS = alt.Scale(domain=[-1, 0, 1], range=["#b5483a", "#f2f2f2", GREEN])
 # Behaviour under these is drawn; the others are in a table.
@@ -47,7 +50,7 @@ def behaviour_chart(
     y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=list(limits), nice=False))
     line = (
         alt.Chart(points)
-        .mark_line(point=True, color=GREEN)
+        .mark_line(point=alt.OverlayMarkDef(color=GREEN), color=GREEN)
         .encode(
             x=x,
             y=y,
@@ -62,7 +65,7 @@ def behaviour_chart(
         .mark_rule(color=GREY, strokeDash=[4, 3])
         .encode(y=y)
     )
-    return alt.layer(base, line, title=degradation.title, height=180)
+    return alt.layer(base, line, title=degradation.title, height=250)
 
 
 def likeness_chart(tau: pd.DataFrame, slug: str, labels: dict[str, str]) -> alt.Chart:
@@ -82,11 +85,11 @@ def likeness_chart(tau: pd.DataFrame, slug: str, labels: dict[str, str]) -> alt.
         .mark_bar()
         .encode(
             x=alt.X("tau:Q", title="Kendall's τ", scale=alt.Scale(domain=[-1, 1])),
-            y=alt.Y("metric:N", title=None, sort=None),
+            y=alt.Y("metric:N", title=None, sort=None, axis=_EVERY),
             color=alt.Color("tau:Q", scale=_LIKENESS, legend=None),
             tooltip=["metric:N", alt.Tooltip("tau:Q", title="tau", format=".3f")],
         )
-        .properties(height=alt.Step(17))
+        .properties(height=alt.Step(_STEP))
     )
     return chart
 
@@ -114,11 +117,16 @@ def heat_map(tau: pd.DataFrame, labels: dict[str, str]) -> alt.Chart:
         alt.Chart(values)
         .mark_rect()
         .encode(
-            x=alt.X("second:N", title=None, sort=order, axis=alt.Axis(labelAngle=-90)),
-            y=alt.Y("first:N", title=None, sort=order),
+            x=alt.X(
+                "second:N",
+                title=None,
+                sort=order,
+                axis=alt.Axis(labelAngle=-90, labelOverlap=False),
+            ),
+            y=alt.Y("first:N", title=None, sort=order, axis=_EVERY),
             color=alt.Color("tau:Q", title="τ", scale=_LIKENESS),
             tooltip=["first:N", "second:N", alt.Tooltip("tau:Q", title="tau", format=".3f")],
         )
-        .properties(width=alt.Step(17), height=alt.Step(17))
+        .properties(width=alt.Step(_STEP), height=alt.Step(_STEP))
     )
     return chart

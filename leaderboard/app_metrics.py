@@ -61,7 +61,7 @@ def _about(metric: Metric) -> None:
     st.subheader(escape(metric.title), anchor=False)
     st.markdown(escape(metric.summary))
     with st.container(key="formula"):
-        st.latex(metric.formula)
+        st.latex(metric.displayed)
     used = [name for name in protocol_names() if metric.slug in load_protocol(name).metrics]
     st.markdown("\n\n".join(metric_facts(metric, used)))
 
@@ -87,7 +87,7 @@ def _behaviour(known: Trust) -> None:
     limits = behaviour_limits(known)
     with st.container(horizontal=True):
         for name in DRAWN:
-            with st.container(width=380):
+            with st.container(width=355):
                 st.altair_chart(behaviour_chart(known, BY_NAME[name], limits), width="stretch")
     st.caption(f"Means; the dashed line is the mean before any change, {known.base:.4g}.")
     with st.expander("All changes"):
@@ -108,8 +108,10 @@ def _likeness(metric: Metric) -> None:
         )
         with st.container(width=620):
             st.altair_chart(likeness_chart(tau, metric.slug, labels), width="stretch")
-    for group in board.alike(tau):
-        st.markdown("Say the same: " + escape(", ".join(labels[slug] for slug in group)) + ".")
+    groups = [", ".join(labels[slug] for slug in group) for group in board.alike(tau)]
+    if groups:
+        lines = "".join(f"\n* {escape(group)}" for group in groups)
+        st.markdown(f"Groups that say the same here:\n{lines}")
     if len(tau) > 1:
         with st.expander("All metrics"), st.container(key="heat"):
             st.altair_chart(heat_map(tau, labels), width="content")

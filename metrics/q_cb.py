@@ -39,7 +39,7 @@ Z = 1e-4
         r"\frac{1}{MN} \sum_{x,y} \bigl( \lambda Q_{AF} + (1 - \lambda) Q_{BF} \bigr), \quad "
         r"Q_{SF} = \frac{\min(C'_S, C'_F)}{\max(C'_S, C'_F)},\ "
         r"\lambda = \frac{{C'_A}^2}{{C'_A}^2 + {C'_B}^2},\ "
-        r"C' = \frac{C^3}{C^2 + 10^{-4}},\ C = \left| \frac{G_2 * h * X}{G_4 * h * X} - 1 \right|,"
+        r"C' = \frac{C^3}{C^2 + 10^{-4}},\ C = \left| \frac{G_2 * h * X}{G_4 * h * X} - 1 \right|, "
         r"\quad \hat{h}(r) = e^{-(r / 15.387)^2} - 0.7622\, e^{-(r / 1.3456)^2}"
     ),
 )

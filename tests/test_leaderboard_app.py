@@ -559,7 +559,7 @@ def charts(app: AppTest) -> list[dict[str, Any]]:
 def test_metrics_page(database: Path) -> None:
     app = open_page("metrics", task="mff", metric="vif")
     text = markdown(app)
-    assert METRICS["vif"].formula in str(app.latex[0].value)
+    assert METRICS["vif"].displayed in str(app.latex[0].value)
     assert "10.1109/TIP.2005.859378" in text
     assert "canonical, cddfuse" in text
     assert "a copy of one source beats a fusion" in text
@@ -589,7 +589,7 @@ def test_metrics_page_of_a_metric_without_values(database: Path) -> None:
 def test_metrics_page_without_a_database(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FUSEBENCH_DB", str(made / "nothing.db"))
     app = open_page("metrics", metric="en")
-    assert METRICS["en"].formula in str(app.latex[0].value)
+    assert METRICS["en"].displayed in str(app.latex[0].value)
     assert "There are no results yet." in markdown(app)
 
 
