@@ -22,6 +22,7 @@ from fusebench.bench.cli import (
     run,
     score,
     show,
+    trust,
     weights,
 )
 from fusebench.bench.types import FusebenchError
@@ -58,6 +59,7 @@ app.command("fuse")(fuse.fuse)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("diagnose")(diagnose.diagnose)
+app.command("trust")(trust.trust)
 app.command("export")(export.export_scores)
 app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
