@@ -12,7 +12,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -23,7 +23,7 @@ from fusebench.bench.doubts import SHARES, Doubt, find_doubts
 from fusebench.bench.images import pixel_digest, read_image
 from fusebench.bench.paper import FOLDER, Cell, Paper, load_paper, paper_names
 from fusebench.bench.registry import unknown_name
-from fusebench.bench.types import Image, InputError, Pair
+from fusebench.bench.types import FusebenchError, Image, InputError, MissingDataError, Pair
 from fusebench.datasets import DATASETS, Dataset
 from fusebench.methods import METHODS
 from fusebench.metrics import METRICS, Protocol, compute_scores, triplet_of
@@ -84,17 +84,20 @@ class Results:
         Slugs in the paper.
     name : str
         What to call them.
-    opened : Dataset
+    opened : Dataset or None
         The source images.
     read : mapping
         Reads the fused image of a pair, by key.
+    problem : str
+        Why they cannot be used; "" where they can.
     """
 
     method: str
     dataset: str
     name: str
-    opened: Dataset
-    read: Mapping[str, Callable[[], Image]]
+    opened: Dataset | None
+    read: Mapping[str, Callable[[], Image]] = field(default_factory=dict)
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,6 @@ def audit(
     ------
     UnknownNameError
         If the paper has no such table.
-    FusebenchError
-        If images cannot be used.
     """
     cells = paper.table(table)
     about: dict[Cell, list[Doubt]] = defaultdict(list)
@@ -173,12 +174,11 @@ def audit(
     for number, result in enumerate(results, 1):
         wanted = [c for c in cells if (c.method, c.dataset) == (result.method, result.dataset)]
         for group in _by_pair(wanted):
-            reason = _incomplete(result, group[0])
-            if reason:
-                lacking |= dict.fromkeys(group, reason)
-                continue
-            for cell, values in measure(result, group).items():
-                known[cell].append(values)
+            try:
+                for cell, values in measure(result, group).items():
+                    known[cell].append(values)
+            except FusebenchError as e:
+                lacking |= dict.fromkeys(group, f"{result.name}: {e}")
         if progress:
             progress(number, len(results), result.name)
     if shipped:
@@ -213,7 +213,8 @@ def judge(
         for v in values
         if math.isfinite(v.value)
     ]
-    best, everything = None, ()
+    best: Measured | None = None
+    everything: tuple[Measured, ...] = ()
     if tried:
         *_, index, best = min(tried, key=lambda t: (round(t[0] / cell.unit, 3), t[1], t[2]))
         everything = tuple(measured[index])
@@ -290,6 +291,36 @@ def count(audited: Iterable[Audited]) -> dict[Verdict, int]:
     return {verdict: found[verdict] for verdict in VERDICTS}
 
 
+def to_dict(a: Audited) -> dict[str, Any]:
+    """Give an audited cell as plain data, for JSON and tables.
+
+    ``protocols`` holds the computed value under each protocol of the package.
+    """
+    values = {name: m.value for m in a.measured for name in m.protocols}
+    return {
+        "paper": a.cell.paper,
+        "table": a.cell.table,
+        "dataset": a.cell.dataset,
+        "pair": a.cell.pair,
+        "pairs": a.cell.pairs,
+        "block": a.cell.block,
+        "method": a.cell.method,
+        "label": a.cell.label,
+        "metric": a.cell.metric,
+        "metric_label": a.cell.metric_label,
+        "printed": a.cell.printed,
+        "verdict": a.verdict,
+        "value": None if a.best is None else a.best.value,
+        "difference": a.difference,
+        "convention": None if a.best is None else a.best.convention,
+        "explained_by": [] if a.best is None else list(a.best.protocols),
+        "images": None if a.best is None else a.best.images,
+        "reason": a.reason,
+        "protocols": {k: v for k, v in sorted(values.items()) if math.isfinite(v)},
+        "doubts": [{"rule": d.rule, "kind": d.kind, "text": d.text} for d in a.doubts],
+    }
+
+
 def audit_all(*, shipped: bool = True) -> dict[str, list[Audited]]:
     """Audit every paper from what comes with the package."""
     return {key: audit(load_paper(key), shipped=shipped) for key in paper_names()}
@@ -317,19 +348,38 @@ def measure(result: Results, cells: Sequence[Cell]) -> dict[Cell, list[Measured]
     Raises
     ------
     FusebenchError
-        If an image cannot be used.
+        If images are missing or cannot be used, or are not those of the printed mean.
     """
     cells = [c for c in cells if c.metric in METRICS]
     if not cells:
         return {}
-    keys = [cells[0].pair] if cells[0].pair else list(result.opened.keys)
+    keys = _keys(result, cells[0])
     slugs = list(dict.fromkeys(c.metric for c in cells))
     values = _means(result, keys, slugs, lambda convention: bool(convention.protocols))
     found = {c: values[c.metric] for c in cells}
-    open_ = [c for c in cells if judge(c, [found[c]], (), "").verdict != "reproduced"]
-    slugs = list(dict.fromkeys(c.metric for c in open_))
+    left = [c for c in cells if judge(c, [found[c]], (), "").verdict != "reproduced"]
+    slugs = list(dict.fromkeys(c.metric for c in left))
     values = _means(result, keys, slugs, lambda convention: not convention.protocols)
-    return found | {c: found[c] + values[c.metric] for c in open_}
+    return found | {c: found[c] + values[c.metric] for c in left}
+
+
+def _keys(result: Results, cell: Cell) -> tuple[str, ...]:
+    """Give the pairs that a printed value is a mean over."""
+    if result.opened is None or result.problem:
+        raise InputError(result.problem)
+    name, keys = result.opened.name, result.opened.keys
+    if cell.pair:
+        if cell.pair not in keys:
+            raise InputError(f"{name} has no pair {cell.pair}")
+        keys = (cell.pair,)
+    elif cell.pairs != len(keys):
+        raise InputError(f"{name} has {len(keys)} pairs, the printed mean is over {cell.pairs}")
+    lacking = [key for key in keys if key not in result.read]
+    if lacking:
+        raise MissingDataError(
+            f"{datasets.listing('missing image', lacking, 3)} (of {len(keys)} pairs)"
+        )
+    return keys
 
 
 def _means(
@@ -341,8 +391,11 @@ def _means(
     """Average over pairs, for each metric and each convention that is chosen."""
     wanted = [(s, c) for s in slugs for c in conventions(METRICS[s], COLOURS) if choose(c)]
 
+    opened = result.opened
+    assert opened is not None
+
     def one(key: str) -> tuple[list[float], bool]:
-        return _score(result.opened[key], result.read[key](), wanted)
+        return _score(opened[key], result.read[key](), wanted)
 
     # Threads scale here, as in `score_batch`.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -412,19 +465,6 @@ def _by_pair(cells: Sequence[Cell]) -> list[list[Cell]]:
     for cell in cells:
         found[cell.pair].append(cell)
     return list(found.values())
-
-
-def _incomplete(result: Results, cell: Cell) -> str:
-    """Say why a mean over these images is not the one that was printed, or "" if it is."""
-    keys = [cell.pair] if cell.pair else result.opened.keys
-    lacking = [key for key in keys if key not in result.read]
-    if cell.pair and cell.pair not in result.opened.keys:
-        return f"{result.opened.name} has no pair {cell.pair}"
-    if lacking:
-        return f"{result.name}: {datasets.listing('image', lacking, 3)} missing of {len(keys)}"
-    if not cell.pair and cell.pairs != len(keys):
-        return f"{result.opened.name} has {len(keys)} pairs, the mean is over {cell.pairs}"
-    return ""
 
 
 # -- finding images ---------------------------------------------------------------------------
@@ -499,10 +539,10 @@ def find_stored(
     roots : mapping of str to Path
         Folders of source images, before those that the database remembers.
 
-    Raises
-    ------
-    FusebenchError
-        If the source images are not where they were.
+    Returns
+    -------
+    list of Results
+        Those whose source images are gone say so.
     """
     from sqlalchemy import select
 
@@ -545,9 +585,12 @@ def find_stored(
                 str(key): lambda digest=str(digest): _cached_image(digest)
                 for key, digest in zip(rows.key, rows.image_digest, strict=True)
             }
-            opened = _open(paper, dataset, places)
             label = f"{row.label} in the database ({row.device})"
-            found.append(Results(method, dataset, label, opened, read))
+            try:
+                result = Results(method, dataset, label, _open(paper, dataset, places), read)
+            except FusebenchError as e:
+                result = Results(method, dataset, label, None, problem=str(e))
+            found.append(result)
     return found
 
 
@@ -576,7 +619,7 @@ def _open(paper: Paper, dataset: str, roots: Mapping[str, Path]) -> Dataset:
 
     source = paper.datasets[dataset]
     if not source.use:
-        raise InputError(f"{dataset} of {paper.key} cannot be used: {source.missing}")
+        raise InputError(f"{dataset} of {paper.key} cannot be recomputed: {source.missing}")
     return datasets.load(source.use, find_root(source.use, roots))
 
 
@@ -585,7 +628,7 @@ def _open(paper: Paper, dataset: str, roots: Mapping[str, Path]) -> Dataset:
 
 def shipped_values(paper: Paper) -> dict[Cell, list[Measured]]:
     """Give the values that the maintainers computed from public images."""
-    by_place = {(c.table, c.dataset, c.pair, c.block, c.method, c.metric): c for c in paper.cells}
+    by_place = {tuple(getattr(c, name) for name in _PLACE): c for c in paper.cells}
     found: dict[Cell, list[Measured]] = defaultdict(list)
     with MEASURED.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

@@ -10,6 +10,7 @@ import typer
 
 import fusebench
 from fusebench.bench.cli import (
+    audit,
     compare,
     datasets,
     diagnose,
@@ -55,6 +56,7 @@ app.command("fuse")(fuse.fuse)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("diagnose")(diagnose.diagnose)
+app.command("audit")(audit.audit)
 app.command("export")(export.export_scores)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.add_typer(datasets.app, name="datasets")
