@@ -207,19 +207,29 @@ def judge(
     otherwise : tuple of str, or str
         Verdict and reason where nothing was computed; a reason alone means "not measured".
     """
-    tried = [
-        (abs(v.value - cell.value), not v.protocols, i, v)
-        for i, values in enumerate(measured)
-        for v in values
-        if math.isfinite(v.value)
-    ]
-    best: Measured | None = None
-    everything: tuple[Measured, ...] = ()
-    if tried:
-        *_, index, best = min(tried, key=lambda t: (round(t[0] / cell.unit, 3), t[1], t[2]))
-        everything = tuple(measured[index])
+    best, everything = _nearest(cell, measured)
     verdict, reason = _verdict(cell, best, doubts, otherwise)
     return Audited(cell, verdict, reason, best, everything, tuple(doubts))
+
+
+def _nearest(
+    cell: Cell, measured: Sequence[Sequence[Measured]]
+) -> tuple[Measured | None, tuple[Measured, ...]]:
+    """Choose the computed value nearest to the printed one, and those of the same images.
+
+    A convention that no protocol uses counts only where it gives the printed number: among many,
+    some come near by chance.
+    """
+    tried = []
+    for index, values in enumerate(measured):
+        for value in values:
+            off = units_off(cell, value.value)
+            if off <= SAME or (value.protocols and math.isfinite(off)):
+                tried.append((off > SAME, not value.protocols, off, index, value))
+    if not tried:
+        return None, ()
+    *_, index, best = min(tried, key=lambda t: t[:-1])
+    return best, tuple(measured[index])
 
 
 def _verdict(
@@ -228,15 +238,15 @@ def _verdict(
     doubts: Sequence[Doubt],
     otherwise: tuple[Verdict, str] | str,
 ) -> tuple[Verdict, str]:
-    off = math.inf if best is None else abs(best.value - cell.value) / cell.unit
+    off = math.inf if best is None else units_off(cell, best.value)
     how = "" if best is None else _how(best)
-    if best is not None and best.protocols and off <= SAME + 1e-6:
+    if best is not None and best.protocols and off <= SAME:
         return "reproduced", f"{how}, from {best.images}"
     wrong = [d.text for d in doubts if d.kind == "contradiction"]
     if wrong:
         return "contradicts itself", "; ".join(wrong)
-    if best is not None and off <= NEAR + 1e-6:
-        close = "" if off <= SAME + 1e-6 else f" gives {best.value:.{cell.decimals}f}, near it"
+    if best is not None and off <= NEAR:
+        close = "" if off <= SAME else f" gives {best.value:.{cell.decimals}f}, near it"
         return "explained by convention", f"{how}{close}, from {best.images}"
     if best is not None:
         percent = 100 * (best.value - cell.value) / abs(cell.value or 1)
@@ -264,6 +274,9 @@ def _why_not(paper: Paper, cell: Cell) -> tuple[Verdict, str]:
         return "not reproducible", f"{cell.metric_label} needs {what} besides the images"
     if missing:
         return "not reproducible", missing
+    if not cell.pair and source.published not in (None, cell.pairs):
+        which = f"which {cell.pairs} of the {source.published} pairs of {source.where}"
+        return "not reproducible", f"{which} were used is not said"
     slug, _, split = source.use.partition(":")
     if slug not in DATASETS or split not in DATASETS[slug].splits:
         return "not reproducible", f"dataset {source.use} is not part of this version"
@@ -283,6 +296,11 @@ def _why_not(paper: Paper, cell: Cell) -> tuple[Verdict, str]:
 def names_here(paper: Paper, method: str) -> tuple[str, ...]:
     """Slugs that a method of a paper may have here."""
     return paper.aliases.get(method, (method,))
+
+
+def units_off(cell: Cell, value: float) -> float:
+    """Give the distance from the printed number, in units of its last digit; NaN for NaN."""
+    return round(abs(value - cell.value) / cell.unit, 3)
 
 
 def count(audited: Iterable[Audited]) -> dict[Verdict, int]:

@@ -183,7 +183,11 @@ def _matrix(group: Sequence[Audited], width: int) -> list[Table]:
 
     from fusebench.leaderboard.audits import MARKS
 
-    metrics = {a.cell.metric: a.cell.metric_label for a in group}
+    metrics: dict[str, str] = {}
+    for a in group:
+        label = metrics.setdefault(a.cell.metric, a.cell.metric_label)
+        if label != a.cell.metric_label:
+            metrics[a.cell.metric] = a.cell.metric
     rows: dict[str, dict[str, Audited]] = {}
     for a in group:
         rows.setdefault(a.cell.label, {})[a.cell.metric] = a
@@ -199,10 +203,9 @@ def _matrix(group: Sequence[Audited], width: int) -> list[Table]:
         for label, cells in rows.items():
             texts = []
             for slug in shown:
-                a = cells.get(slug)
-                sign = "" if a is None else MARKS[a.verdict] or " "
-                text = "" if a is None else a.cell.printed + sign
-                texts.append(Text(text, style="" if a is None else _STYLES[a.verdict]))
+                one = cells.get(slug)
+                text = "" if one is None else one.cell.printed + (MARKS[one.verdict] or " ")
+                texts.append(Text(text, style="" if one is None else _STYLES[one.verdict]))
             table.add_row(Text(label), *texts)
         tables.append(table)
     return tables
@@ -213,7 +216,7 @@ def _beside(computed: Sequence[Audited]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from fusebench.bench.audit import SAME, to_dict
+    from fusebench.bench.audit import SAME, to_dict, units_off
     from fusebench.leaderboard.audits import protocols_of, shown
 
     protocols = protocols_of(computed)
@@ -229,7 +232,7 @@ def _beside(computed: Sequence[Audited]) -> Table:
         texts = []
         for name in protocols:
             value = values.get(name)
-            equal = value is not None and abs(value - a.cell.value) <= (SAME + 1e-6) * a.cell.unit
+            equal = value is not None and units_off(a.cell, value) <= SAME
             text = "" if value is None else shown(a, value)
             texts.append(Text(text, style=_STYLES["reproduced"] if equal else "dim"))
         verdict = Text(a.verdict, style=_STYLES[a.verdict])
@@ -254,30 +257,32 @@ def _print_reasons(out: Console, paper: Paper, audited: Sequence[Audited]) -> No
         if heading != verdict:
             out.print(Text(f"\n{heading.capitalize()}", style="bold"))
             verdict = heading
-        out.print(Text(f"  {_which(about)}: {reason}"))
+        out.print(Text(f"  {_which(about)}: {reason}"), soft_wrap=True)
     cells = {a.cell for a in audited}
-    doubts: list[Doubt] = [
-        d for d in find_doubts(paper) if d.kind == "doubt" and cells & set(d.cells)
-    ]
+    doubts = [d for d in find_doubts(paper) if d.kind == "doubt" and cells & set(d.cells)]
     tables = {cell.table for cell in cells}
     texts = [
         s
         for s in paper.statements
         if s.kind == "paper" and (not s.tables or tables & set(s.tables))
     ]
-    for heading, found in (("Doubts", doubts), ("The text of the paper", texts)):
+    lines = {
+        "Doubts": [(d.text, d.evidence) for d in doubts],
+        "The text of the paper": [(t.text, t.evidence) for t in texts],
+    }
+    for heading, found in lines.items():
         if found:
             out.print(Text(f"\n{heading}", style="bold"))
-        for doubt in found:
-            out.print(Text(f"  {doubt.text} [{doubt.evidence}]"))
+        for text, evidence in found:
+            out.print(Text(f"  {text} [{evidence}]"), soft_wrap=True)
 
 
 def _which(about: Sequence[Audited]) -> str:
     """Name cells briefly: by method and metric where they are few, else by number."""
     if len(about) == 1:
         return f"{about[0].cell.label} {about[0].cell.metric_label}"
-    for name, what in (("metric_label", ""), ("label", "")):
+    for name in ("metric_label", "label"):
         values = list(dict.fromkeys(getattr(a.cell, name) for a in about))
         if len(values) <= 2:
-            return f"{' and '.join(values)} ({len(about)} cells){what}"
+            return f"{' and '.join(values)} ({len(about)} cells)"
     return f"{len(about)} cells"
