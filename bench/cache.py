@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import platformdirs
-
+from fusebench.bench.folders import cache_folder
 from fusebench.bench.images import pixel_digest, read_image, write_image
 from fusebench.bench.types import FusebenchError, Image
-
-
-def cache_folder() -> Path:
-    """Give the folder for files that can be made again.
-
-    ``FUSEBENCH_CACHE`` names it, otherwise it is where the platform keeps caches.
-    """
-    named = os.environ.get("FUSEBENCH_CACHE")
-    return Path(named) if named else Path(platformdirs.user_cache_dir("fusebench"))
 
 
 def image_path(digest: str) -> Path:

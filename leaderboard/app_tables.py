@@ -35,6 +35,7 @@ SOURCES: Mapping[Task, tuple[str, str]] = {
 
 COLOUR_RULES: Mapping[ColourRule, str] = {
     "per_channel": "each colour channel by itself; a grey source stands for every channel",
+    "luma": "luma only; chroma is averaged by its distance from grey",
     "native": "the method's own rule for colour",
 }
 

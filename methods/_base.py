@@ -1,8 +1,9 @@
 """The one interface of all fusion methods, and what they share.
 
 A method file holds a registered factory. The factory takes keyword options and returns a function
-of two float32 tensors ``(N, 1 or 3, H, W)`` in [0, 1] that returns one of the same kind. torch is
-imported when a method is loaded, not when it is listed.
+of two float32 tensors ``(N, 1 or 3, H, W)`` in [0, 1] that returns one of the same kind. Where a
+method has weights, its factory takes their files first (`fusebench.methods._weights.WeightFiles`)
+and returns a ``torch.nn.Module``. torch is imported when a method is loaded, not when it is listed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ from fusebench.bench.types import (
     Method,
     Origin,
     Task,
+    Weights,
 )
+from fusebench.methods._colour import fuse_chroma, join_luma, split_luma
+from fusebench.methods._weights import choose
 
 if TYPE_CHECKING:
     import torch
@@ -53,7 +57,7 @@ def method(
     tasks: tuple[Task, ...] = TASKS,
     runs_on: Literal["cpu", "any"] = "cpu",
     version: int = 1,
-    trained_on: tuple[str, ...] = (),
+    weights: tuple[Weights, ...] = (),
     fidelity: tuple[Fidelity, ...] = (),
     min_size: int = 1,
     notes: str = "",
@@ -74,7 +78,7 @@ def method(
                 factory=factory,
                 runs_on=runs_on,
                 version=version,
-                trained_on=trained_on,
+                weights=weights,
                 fidelity=fidelity,
                 min_size=min_size,
                 notes=notes,
@@ -136,12 +140,18 @@ class LoadedMethod:
         All its options with the values in force.
     device : str
         "cpu" or "cuda": where it computes.
+    origin : str
+        Where its behaviour comes from: the record's, or that of the weights in use.
+    weights_digest : str or None
+        sha256 of the weights in use.
     """
 
     record: Method
     options: Mapping[str, Any]
     device: str
     _function: TensorFusion
+    origin: str = ""
+    weights_digest: str | None = None
 
     def __call__(self, a: Any, b: Any) -> Any:
         """Fuse two source images.
@@ -203,15 +213,24 @@ class LoadedMethod:
             )
         channels = max(a.shape[1], b.shape[1])
         shape = (a.shape[0], channels, height, width)
-        a = a.to(self.device, torch.float32).expand(shape)
-        b = b.to(self.device, torch.float32).expand(shape)
-        if self.record.colour == "per_channel":
-            a, b = (x.reshape(-1, 1, height, width) for x in (a, b))
+        a, b = (x.to(self.device, torch.float32) for x in (a, b))
         with torch.inference_mode():
-            fused = self._function(a, b).reshape(shape)
+            fused = self._by_colour_rule(a, b, shape).reshape(shape)
         if not bool(torch.isfinite(fused).all()):
             raise RuntimeError(f"{self.record.slug} returned NaN or infinite values")
         return fused
+
+    def _by_colour_rule(
+        self, a: torch.Tensor, b: torch.Tensor, shape: tuple[int, int, int, int]
+    ) -> torch.Tensor:
+        if self.record.colour == "luma" and shape[1] == 3:
+            (luma_a, chroma_a), (luma_b, chroma_b) = split_luma(a), split_luma(b)
+            fused = self._function(luma_a, luma_b)
+            return join_luma(fused, fuse_chroma(chroma_a, chroma_b))
+        a, b = a.expand(shape), b.expand(shape)
+        if self.record.colour == "per_channel":
+            a, b = (x.reshape(-1, 1, *shape[2:]) for x in (a, b))
+        return self._function(a, b)
 
 
 def _to_tensor(name: str, value: ArrayLike) -> torch.Tensor:
@@ -242,7 +261,8 @@ def load(
     device : {"auto", "cpu", "cuda"}
         Where to compute. "auto" takes a GPU where there is one and the method can use it.
     weights : str, optional
-        Name or path of weights, for methods that have any.
+        Name of one of the method's sets of weights, or a file or folder of your own; the default
+        is the first set of its record.
     **options
         Options of the method; the defaults are the paper's.
 
@@ -256,13 +276,26 @@ def load(
     UnknownNameError
         If there is no such method.
     InputError
-        If an option or device does not fit.
+        If an option or device does not fit, or weights are not what they should be.
+    MissingDataError
+        If the weights are not here.
     """
     record = METHODS[slug]
-    if weights is not None:
-        raise InputError(f"{slug} has no weights; leave weights={weights!r} out")
     values = check_options(record, options)
-    return LoadedMethod(record, values, resolve_device(device, record), record.factory(**values))
+    device = resolve_device(device, record)
+    if weights is None and not record.weights:
+        return LoadedMethod(record, values, device, record.factory(**values), record.origin)
+    files = choose(record, weights)
+    function = _on_device(record.factory(files, **values), device)
+    return LoadedMethod(record, values, device, function, files.origin, files.digest)
+
+
+def _on_device(function: TensorFusion, device: str) -> TensorFusion:
+    import torch
+
+    if isinstance(function, torch.nn.Module):
+        return function.to(device).eval().requires_grad_(False)
+    return function
 
 
 def resolve_device(device: str, record: Method) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 # What each part may import of fusebench, besides itself.
-FOUNDATION = {"fusebench.bench.types", "fusebench.bench.registry", "fusebench.bench.images"}
+FOUNDATION = {f"fusebench.bench.{name}" for name in ("types", "registry", "images", "folders")}
 LEAVES = ("metrics", "methods", "datasets")
 HEAVY = {"sqlalchemy", "pandas", "streamlit", "alembic", "typer", "rich", "altair"}
 

@@ -66,6 +66,6 @@ def _info(name: str) -> DatasetInfo:
 
 
 def _cached(name: str, info: DatasetInfo) -> Path:
-    from fusebench.bench.cache import cache_folder
+    from fusebench.bench.folders import cache_folder
 
     return cache_folder() / "datasets" / f"{name.replace(':', '-')}-v{info.version}"

@@ -107,7 +107,7 @@ def _methods() -> list[dict[str, Any]]:
             "colour": m.colour,
             "options": m.options,
             "origin": m.origin,
-            "trained_on": list(m.trained_on),
+            "weights": [asdict(w) for w in m.weights],
             "fidelity": [asdict(f) for f in m.fidelity],
             "runs_on": m.runs_on,
             "min_size": m.min_size,
