@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from fusebench import datasets
-from fusebench.bench.cache import cache_folder, get_image
+from fusebench.bench.cache import get_image
 from fusebench.bench.diagnose import COLOURS, Convention, conventions
 from fusebench.bench.doubts import SHARES, Doubt, find_doubts
+from fusebench.bench.folders import cache_folder
 from fusebench.bench.images import pixel_digest, read_image
-from fusebench.bench.paper import FOLDER, Cell, Paper, load_paper, paper_names
+from fusebench.bench.paper import FOLDER, Cell, Paper, Source, load_paper, paper_names
 from fusebench.bench.registry import unknown_name
 from fusebench.bench.types import FusebenchError, Image, InputError, MissingDataError, Pair
 from fusebench.datasets import DATASETS, Dataset
@@ -277,10 +278,9 @@ def _why_not(paper: Paper, cell: Cell) -> tuple[Verdict, str]:
     if not cell.pair and source.published not in (None, cell.pairs):
         which = f"which {cell.pairs} of the {source.published} pairs of {source.where}"
         return "not reproducible", f"{which} were used is not said"
-    slug, _, split = source.use.partition(":")
-    if slug not in DATASETS or split not in DATASETS[slug].splits:
+    if not dataset_here(source):
         return "not reproducible", f"dataset {source.use} is not part of this version"
-    here = [name for name in names_here(paper, cell.method) if name in METHODS]
+    here = methods_here(paper, cell.method)
     if not here:
         return (
             "not reproducible",
@@ -293,8 +293,18 @@ def _why_not(paper: Paper, cell: Cell) -> tuple[Verdict, str]:
     )
 
 
-def names_here(paper: Paper, method: str) -> tuple[str, ...]:
-    """Slugs that a method of a paper may have here."""
+def dataset_here(source: Source) -> bool:
+    """Say whether this version has the pairs that a paper uses."""
+    slug, _, split = source.use.partition(":")
+    return slug in DATASETS and split in DATASETS[slug].splits
+
+
+def methods_here(paper: Paper, method: str) -> list[str]:
+    """Slugs of the methods of this version that a method of a paper may stand for."""
+    return [name for name in _names(paper, method) if name in METHODS]
+
+
+def _names(paper: Paper, method: str) -> tuple[str, ...]:
     return paper.aliases.get(method, (method,))
 
 
@@ -595,7 +605,7 @@ def find_stored(
         row = rows.iloc[0]
         name = _entry_name(row.kind, row.slug, row.label, row.options)
         for method, dataset in wanted:
-            names = {_plain(n) for n in names_here(paper, method)}
+            names = {_plain(n) for n in _names(paper, method)}
             if uses.get(dataset) != row["name"] or _plain(name) not in names:
                 continue
             places = dict(roots) if roots else {"": Path(row.root)} if row.root else {}
