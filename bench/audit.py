@@ -349,9 +349,29 @@ def to_dict(a: Audited) -> dict[str, Any]:
     }
 
 
-def audit_all(*, shipped: bool = True) -> dict[str, list[Audited]]:
-    """Audit every paper from what comes with the package."""
-    return {key: audit(load_paper(key), shipped=shipped) for key in paper_names()}
+def audit_all(
+    results: Mapping[str, Sequence[Results]] | None = None,
+    *,
+    progress: Progress | None = None,
+) -> dict[str, list[Audited]]:
+    """Audit every paper.
+
+    Parameters
+    ----------
+    results : mapping of str to sequence of Results, optional
+        Images by key of the paper.
+    progress : callable, optional
+
+    Returns
+    -------
+    dict
+        Audited cells by key of the paper.
+    """
+    given = results or {}
+    return {
+        key: audit(load_paper(key), None, given.get(key, ()), progress=progress)
+        for key in paper_names()
+    }
 
 
 # -- computing --------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import picture
+from sqlalchemy import select
 from test_doubts import cell
 
 from fusebench import datasets, methods
@@ -36,9 +37,11 @@ from fusebench.bench.doubts import Doubt
 from fusebench.bench.images import read_image, write_image
 from fusebench.bench.paper import Paper, load_paper, make_paper, paper_names
 from fusebench.bench.runner import run_suite, score_folder
+from fusebench.bench.schema import ReportedRow
 from fusebench.bench.store import Store
 from fusebench.bench.suite import MethodChoice, Suite
 from fusebench.bench.types import InputError, MissingDataError, UnknownNameError
+from fusebench.leaderboard.board import find_evaluations, ranking
 from fusebench.metrics import explain
 
 METRICS = ("en", "sd", "sf", "mi")
@@ -403,6 +406,47 @@ def test_the_command_with_images(
     assert run(monkeypatch, capsys, "own", "--table", "7")[0] == 2
     assert run(monkeypatch, capsys, "other")[0] == 2
     assert run(monkeypatch, capsys, "--table", "1")[0] == 2
+
+
+def test_reported_cells_are_never_ranked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], pair_root: Path
+) -> None:
+    suite = Suite("t", "t", ("folder:ivif",), (MethodChoice("average"),), ("en",))
+
+    def ranked(store: Store) -> list[str]:
+        return [ranking(store, e).frame().to_csv() for e in find_evaluations(store)]
+
+    with closing(Store.open()) as store:
+        run_suite(suite, store, device="cpu", roots={"": pair_root})
+        before = ranked(store)
+    assert run(monkeypatch, capsys, "rao2021fmm", "--import")[1] == (
+        "rao2021fmm: 351 cells, reported\n"
+    )
+    for _ in range(2):
+        status, out, _ = run(monkeypatch, capsys, "--import")
+        assert status == 0
+        assert "zhang_smfnet: 526 cells, reported" in out
+    with closing(Store.open()) as store:
+        assert ranked(store) == before
+        frame = store.frame(select(ReportedRow))
+    assert len(frame) == 1029
+    row = frame[(frame.label == "PMGI") & (frame.metric == "en")].iloc[0]
+    assert (row.paper, row.table, row.printed, row.value) == (
+        "zhang_smfnet",
+        "1",
+        "6.9519",
+        6.9519,
+    )
+    assert run(monkeypatch, capsys, "--import", "--table", "1")[0] == 2
+
+
+def test_the_command_counts_what_a_database_holds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    Store.open(str(tmp_path / "some.db")).close()
+    status, out, _ = run(monkeypatch, capsys, "--db", tmp_path / "some.db", "--format", "markdown")
+    assert (status, out) == run(monkeypatch, capsys, "--format", "markdown")[:2]
+    assert run(monkeypatch, capsys, "--db", tmp_path / "none.db")[0] == 2
 
 
 @pytest.mark.shared

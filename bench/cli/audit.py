@@ -55,6 +55,9 @@ def audit(
     roots: Roots = None,
     db: Database = None,
     form: Annotated[Form, typer.Option("--format", help="How to write it.")] = Form.TABLE,
+    into: Annotated[
+        bool, typer.Option("--import", help="Only copy the cells into the database, as reported.")
+    ] = False,
 ) -> None:
     """Compare the tables of a paper with what images give, cell by cell.
 
@@ -63,13 +66,25 @@ def audit(
     """
     from fusebench.bench.audit import audit as audit_paper
     from fusebench.bench.audit import audit_all
-    from fusebench.bench.paper import load_paper
+    from fusebench.bench.paper import load_paper, paper_names
     from fusebench.leaderboard.audits import markdown_cells, markdown_counts
 
-    if paper is None:
+    if into:
         if table or fused or roots:
-            raise InputError("--table, --fused and --root need the key of a paper")
-        papers = audit_all()
+            raise InputError("--import copies whole papers; leave out --table, --fused and --root")
+        _import([load_paper(key) for key in ([paper] if paper else paper_names())], db)
+        return
+    if paper is None:
+        if table or fused:
+            raise InputError("--table and --fused need the key of a paper")
+        # Only a database that is named: to score all that one holds takes a while.
+        results = (
+            {}
+            if db is None
+            else {key: _stored(load_paper(key), None, roots, db) for key in paper_names()}
+        )
+        with progress_bar("papers") as progress:
+            papers = audit_all(results, progress=progress)
         everything = [a for audited in papers.values() for a in audited]
         if form == Form.TABLE:
             console().print(_counts(papers))
@@ -80,9 +95,10 @@ def audit(
         return
     chosen = load_paper(paper)
     chosen.table(table)
-    results = _results(chosen, table, fused, roots, db)
+    named = _folders(chosen, table, fused, roots)
+    named += _stored(chosen, table, roots, db)
     with progress_bar(paper) as progress:
-        audited = audit_paper(chosen, table, results, progress=progress)
+        audited = audit_paper(chosen, table, named, progress=progress)
     if form == Form.TABLE:
         _print(console(), chosen, audited)
     elif form == Form.MARKDOWN:
@@ -91,15 +107,11 @@ def audit(
         _echo(audited, form)
 
 
-def _results(
-    paper: Paper,
-    table: str | None,
-    fused: list[str] | None,
-    roots: list[str] | None,
-    db: str | None,
+def _folders(
+    paper: Paper, table: str | None, fused: list[str] | None, roots: list[str] | None
 ) -> list[Results]:
-    """Open the folders that are named, and the database if there is one."""
-    from fusebench.bench.audit import find_folder, find_stored
+    """Open the folders of fused images that are named."""
+    from fusebench.bench.audit import find_folder
 
     places = parse_roots(roots)
     found = []
@@ -110,12 +122,29 @@ def _results(
             raise InputError(f"--fused {value!r} is not of the form METHOD=DIR")
         path = Path(folder).expanduser()
         found.append(find_folder(paper, table, method, path, places, dataset or None))
+    return found
+
+
+def _stored(
+    paper: Paper, table: str | None, roots: list[str] | None, db: str | None
+) -> list[Results]:
+    """Look into the database, if there is one."""
+    from fusebench.bench.audit import find_stored
     from fusebench.bench.store import Store, database_exists, default_url
 
     if db is None and not database_exists(default_url()):
-        return found
+        return []
     with closing(Store.open(db, create=False)) as store:
-        return found + find_stored(paper, table, store, places)
+        return find_stored(paper, table, store, parse_roots(roots))
+
+
+def _import(papers: Sequence[Paper], db: str | None) -> None:
+    from fusebench.bench.store import Store
+
+    with closing(Store.open(db)) as store:
+        for paper in papers:
+            store.import_paper(paper)
+            typer.echo(f"{paper.key}: {len(paper.cells)} cells, reported")
 
 
 def _echo(audited: Sequence[Audited], form: Form) -> None:
