@@ -576,8 +576,9 @@ def find_stored(
 ) -> list[Results]:
     """Take from a database the fused images of methods that a paper compares.
 
-    An entry stands for a method of the paper if its name is that slug or an alias: the slug of a
-    method that ran with its default options, else its label, without regard to case and signs.
+    An entry stands for a method of the paper if its name is that slug or an alias, without regard
+    to case and signs: the slug of a method that ran with its default options and weights, else a
+    label that the user gave.
 
     Parameters
     ----------
@@ -605,6 +606,7 @@ def find_stored(
             EntryRow.slug,
             EntryRow.label,
             EntryRow.options,
+            EntryRow.origin,
             DatasetRow.id.label("dataset"),
             DatasetRow.name,
             DatasetRow.root,
@@ -623,7 +625,7 @@ def find_stored(
     wanted = dict.fromkeys((c.method, c.dataset) for c in cells)
     for _, rows in frame.groupby(["entry", "dataset", "device"], sort=False):
         row = rows.iloc[0]
-        name = _entry_name(row.kind, row.slug, row.label, row.options)
+        name = _name_of(row)
         for method, dataset in wanted:
             names = {_plain(n) for n in _names(paper, method)}
             if uses.get(dataset) != row["name"] or _plain(name) not in names:
@@ -642,11 +644,15 @@ def find_stored(
     return found
 
 
-def _entry_name(kind: str, slug: str, label: str, options: Mapping[str, Any]) -> str:
-    if kind != "method" or slug not in METHODS:
-        return label
-    default = json.dumps(METHODS[slug].options) == json.dumps(dict(options))
-    return slug if default else label
+def _name_of(row: Any) -> str:
+    """Give the name that an entry is known by; "" for another setting under a method's label."""
+    if row.kind != "method" or row.slug not in METHODS:
+        return str(row.label)
+    record = METHODS[row.slug]
+    default = json.dumps(record.options) == json.dumps(dict(row.options))
+    if default and row.origin != "user weights":
+        return str(row.slug)
+    return "" if row.label == record.label else str(row.label)
 
 
 def _plain(name: str) -> str:

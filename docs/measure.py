@@ -1,12 +1,14 @@
 """Compute the cells of papers that can be computed, and write ``bench/papers/measured.csv``.
 
 For maintainers, after methods or metrics changed: ``python docs/measure.py IMAGES [DATABASE]``.
-``IMAGES`` holds the source images under ``data`` and published results under ``golden``. Every
-method here that a paper compares is run on the pairs of that paper, into the database.
+``IMAGES`` holds the source images under ``data``, published results under ``golden`` and weights
+under ``weights``. Every method here that a paper compares is run on the pairs of that paper, into
+the database.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import defaultdict
 from contextlib import closing
@@ -40,6 +42,7 @@ PUBLISHED = (
 
 def main(images: Path, database: str | None) -> None:
     """Run, audit and write."""
+    os.environ.setdefault("FUSEBENCH_WEIGHTS", str(images / "weights"))
     roots = {"": images / "data"}
     found: list[Audited] = []
     with closing(Store.open(database)) as store:

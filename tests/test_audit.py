@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import picture
-from sqlalchemy import select
+from sqlalchemy import select, update
 from test_doubts import cell
 
 from fusebench import datasets, methods
@@ -37,7 +37,7 @@ from fusebench.bench.doubts import Doubt
 from fusebench.bench.images import read_image, write_image
 from fusebench.bench.paper import Paper, load_paper, make_paper, paper_names
 from fusebench.bench.runner import run_suite, score_folder
-from fusebench.bench.schema import ReportedRow
+from fusebench.bench.schema import EntryRow, ReportedRow
 from fusebench.bench.store import Store
 from fusebench.bench.suite import MethodChoice, Suite
 from fusebench.bench.types import InputError, MissingDataError, UnknownNameError
@@ -268,12 +268,16 @@ def test_methods_that_were_run(pair_root: Path, fused_folder: Path) -> None:
         assert computed == pytest.approx(math.fsum(ours) / 3, rel=1e-12)
 
 
-def test_other_options_are_another_method(pair_root: Path) -> None:
-    about = make({"en": "7.0"}, aliases={"average": ["gff"]})
-    choices = (MethodChoice("gff", label="GFF r=3", options={"r1": 3}),)
+def test_other_options_and_weights_are_another_method(pair_root: Path) -> None:
+    about = make({"en": "7.0"}, aliases={"average": ["gff", "lp"]})
+    choices = (MethodChoice("gff", options={"r1": 3}), MethodChoice("lp"))
     suite = Suite("t", "t", ("folder:ivif",), choices, ("sd",))
     with closing(Store.open()) as store:
         run_suite(suite, store, device="cpu", roots={"": pair_root})
+        (found,) = find_stored(about, None, store, {})
+        assert found.name == "LP in the database (cpu)"
+        with store.write() as connection:
+            connection.execute(update(EntryRow).values(origin="user weights"))
         assert find_stored(about, None, store, {}) == []
 
 
