@@ -171,7 +171,7 @@ def audit(
         for cell in doubt.cells:
             about[cell].append(doubt)
     known: dict[Cell, list[list[Measured]]] = defaultdict(list)
-    lacking: dict[Cell, str] = {}
+    lacking: dict[Cell, tuple[Verdict, str]] = {}
     for number, result in enumerate(results, 1):
         wanted = [c for c in cells if (c.method, c.dataset) == (result.method, result.dataset)]
         for group in _by_pair(wanted):
@@ -179,7 +179,7 @@ def audit(
                 for cell, values in measure(result, group).items():
                     known[cell].append(values)
             except FusebenchError as e:
-                lacking |= dict.fromkeys(group, f"{result.name}: {e}")
+                lacking |= dict.fromkeys(group, ("not measured", f"{result.name}: {e}"))
         if progress:
             progress(number, len(results), result.name)
     if shipped:
@@ -194,8 +194,8 @@ def audit(
 def judge(
     cell: Cell,
     measured: Sequence[Sequence[Measured]],
-    doubts: Sequence[Doubt],
-    otherwise: tuple[Verdict, str] | str,
+    doubts: Sequence[Doubt] = (),
+    otherwise: tuple[Verdict, str] = ("not measured", ""),
 ) -> Audited:
     """Come to a verdict on one cell.
 
@@ -205,8 +205,8 @@ def judge(
     measured : sequence of sequence of Measured
         Computed values, for each set of images.
     doubts : sequence of Doubt
-    otherwise : tuple of str, or str
-        Verdict and reason where nothing was computed; a reason alone means "not measured".
+    otherwise : tuple of str
+        Verdict and reason where nothing was computed and no doubt explains it.
     """
     best, everything = _nearest(cell, measured)
     verdict, reason = _verdict(cell, best, doubts, otherwise)
@@ -237,7 +237,7 @@ def _verdict(
     cell: Cell,
     best: Measured | None,
     doubts: Sequence[Doubt],
-    otherwise: tuple[Verdict, str] | str,
+    otherwise: tuple[Verdict, str],
 ) -> tuple[Verdict, str]:
     off = math.inf if best is None else units_off(cell, best.value)
     how = "" if best is None else _how(best)
@@ -249,6 +249,10 @@ def _verdict(
     if best is not None and off <= NEAR:
         close = "" if off <= SAME else f" gives {best.value:.{cell.decimals}f}, near it"
         return "explained by convention", f"{how}{close}, from {best.images}"
+    # That some images do not give a number says nothing against a convention known otherwise.
+    explained = [d.text for d in doubts if d.kind == "convention"]
+    if explained:
+        return "explained by convention", "; ".join(explained)
     if best is not None:
         percent = 100 * (best.value - cell.value) / abs(cell.value or 1)
         return (
@@ -256,10 +260,7 @@ def _verdict(
             f"nearest is {how}: {best.value:.{cell.decimals}f} ({percent:+.2g}%), "
             f"from {best.images}",
         )
-    explained = [d.text for d in doubts if d.kind == "convention"]
-    if explained:
-        return "explained by convention", "; ".join(explained)
-    return ("not measured", otherwise) if isinstance(otherwise, str) else otherwise
+    return otherwise
 
 
 def _how(value: Measured) -> str:
@@ -405,7 +406,7 @@ def measure(result: Results, cells: Sequence[Cell]) -> dict[Cell, list[Measured]
     slugs = list(dict.fromkeys(c.metric for c in cells))
     values = _means(result, keys, slugs, lambda convention: bool(convention.protocols))
     found = {c: values[c.metric] for c in cells}
-    left = [c for c in cells if judge(c, [found[c]], (), "").verdict != "reproduced"]
+    left = [c for c in cells if judge(c, [found[c]]).verdict != "reproduced"]
     slugs = list(dict.fromkeys(c.metric for c in left))
     values = _means(result, keys, slugs, lambda convention: not convention.protocols)
     return found | {c: found[c] + values[c.metric] for c in left}

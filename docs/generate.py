@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 
 from fusebench import metrics as metrics_package
-from fusebench.bench.audit import audit_all
+from fusebench.bench.audit import NEAR, audit_all, units_off
 from fusebench.bench.doubts import find_doubts
 from fusebench.bench.paper import load_paper
 from fusebench.bench.types import TASK_TITLES, DatasetInfo, Fidelity, Method, Metric
@@ -191,7 +191,7 @@ def audit_page() -> str:
     """Say what became of the papers' tables."""
     papers = audit_all()
     found = [a for audited in papers.values() for a in audited]
-    computed = [a for a in found if a.best is not None and a.verdict != "not reproducible"]
+    computed = [a for a in found if a.best is not None and units_off(a.cell, a.best.value) <= NEAR]
     out = [AUDIT_INTRODUCTION, markdown_counts(papers), "", "## Computed from images", ""]
     out += [
         "Cells that public images, or a method of this package, give again. The last column says",
