@@ -44,8 +44,10 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 # A mean that is right in all but the rounding of its last digit: published images are decoded,
 # and sums added up, in other ways than the authors did.
 SAME = 1.0
-# Further off than that, but by far less than two conventions differ.
+# Further off than that, in units of the last digit or as a share of the value, but by less than two
+# conventions differ: the nearest two, SF by differences and by pixels, are 1e-3 apart.
 NEAR = 5.0
+NEAR_SHARE = 5e-4
 
 MEASURED = FOLDER / "measured.csv"
 """Values of images that are public, computed by the maintainers; ``docs/measure.py`` writes it."""
@@ -246,7 +248,7 @@ def _verdict(
     wrong = [d.text for d in doubts if d.kind == "contradiction"]
     if wrong:
         return "contradicts itself", "; ".join(wrong)
-    if best is not None and off <= NEAR:
+    if best is not None and is_near(cell, best.value):
         close = "" if off <= SAME else f" gives {best.value:.{cell.decimals}f}, near it"
         return "explained by convention", f"{how}{close}, from {best.images}"
     # That some images do not give a number says nothing against a convention known otherwise.
@@ -312,6 +314,12 @@ def _names(paper: Paper, method: str) -> tuple[str, ...]:
 def units_off(cell: Cell, value: float) -> float:
     """Give the distance from the printed number, in units of its last digit; NaN for NaN."""
     return round(abs(value - cell.value) / cell.unit, 3)
+
+
+def is_near(cell: Cell, value: float) -> bool:
+    """Say whether a value comes so near to the printed one that its convention explains it."""
+    share = abs(value - cell.value) <= NEAR_SHARE * abs(cell.value)
+    return share or units_off(cell, value) <= NEAR
 
 
 def count(audited: Iterable[Audited]) -> dict[Verdict, int]:

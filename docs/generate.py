@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 
 from fusebench import metrics as metrics_package
-from fusebench.bench.audit import NEAR, audit_all, units_off
+from fusebench.bench.audit import audit_all, is_near
 from fusebench.bench.doubts import find_doubts
 from fusebench.bench.paper import load_paper
 from fusebench.bench.types import TASK_TITLES, DatasetInfo, Fidelity, Method, Metric
@@ -191,11 +191,11 @@ def audit_page() -> str:
     """Say what became of the papers' tables."""
     papers = audit_all()
     found = [a for audited in papers.values() for a in audited]
-    computed = [a for a in found if a.best is not None and units_off(a.cell, a.best.value) <= NEAR]
+    computed = [a for a in found if a.best is not None and is_near(a.cell, a.best.value)]
     out = [AUDIT_INTRODUCTION, markdown_counts(papers), "", "## Computed from images", ""]
     out += [
-        "Cells that public images, or a method of this package, give again. The last column says",
-        "which protocols do; where they are all but equal, how far off the nearest is.",
+        "Cells that public images, or a method of this package, give again or come near to, and",
+        "the protocols that do.",
         "",
         "| paper | table | method | metric | printed | computed | protocols | images |",
         "|---|---|---|---|---:|---:|---|---|",
@@ -239,8 +239,8 @@ protocol from what is at hand:
 |---|---|
 | reproduced | a protocol gives the printed number, within one unit of its last digit |
 | contradicts itself | the value cannot be what its label says, or breaks what the text says of it |
-| explained by convention | a protocol comes within five units of the last digit; or a convention \
-that no protocol uses gives the number; or rules or proofs say which convention the column follows |
+| explained by convention | a protocol comes within five units of the last digit or 0.05%; or a \
+convention that no protocol uses gives the number; or rules or proofs say which convention the column follows |
 | not reproducible | the images are not public, the method or dataset is not here, or no protocol \
 comes near |
 | not measured | everything is here; run the method |

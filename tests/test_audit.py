@@ -100,6 +100,8 @@ def value(number: float, *protocols: str, images: str = "theirs") -> Measured:
         ([value(40.1237, "tang")], [WRONG], "contradicts itself", "it cannot be"),
         ([value(40.1234)], [], "explained by convention", "form x, from theirs"),
         ([value(40.1237)], [], "not measured", "run it"),
+        ([value(40.14, "tang")], [ODD], "explained by convention", "tang gives 40.1400, near it"),
+        ([value(40.15, "tang")], [ODD], "not reproducible", "tang: 40.1500 (+0.066%)"),
         ([value(44.1357, "tang")], [ODD], "not reproducible", "tang: 44.1357 (+10%)"),
         ([value(44.1357, "tang")], [OTHER], "explained by convention", "it is another"),
         ([value(math.nan, "tang")], [], "not measured", "run it"),
