@@ -240,7 +240,7 @@ protocol from what is at hand:
 | reproduced | a protocol gives the printed number, within one unit of its last digit |
 | contradicts itself | the value cannot be what its label says, or breaks what the text says of it |
 | explained by convention | a protocol comes within five units of the last digit or 0.05%; or a \
-convention that no protocol uses gives the number; or rules or proofs say which convention the column follows |
+convention that no protocol uses gives the number; or rules or proofs name that of the column |
 | not reproducible | the images are not public, the method or dataset is not here, or no protocol \
 comes near |
 | not measured | everything is here; run the method |
