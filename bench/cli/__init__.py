@@ -10,6 +10,7 @@ import typer
 
 import fusebench
 from fusebench.bench.cli import (
+    audit,
     compare,
     datasets,
     diagnose,
@@ -60,6 +61,7 @@ app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("diagnose")(diagnose.diagnose)
 app.command("trust")(trust.trust)
+app.command("audit")(audit.audit)
 app.command("export")(export.export_scores)
 app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
