@@ -272,14 +272,17 @@ def test_splits_hold_facts_and_no_pixels(tmp_path: Path) -> None:
 
     for path in sorted(splits.FOLDER.iterdir()):
         assert path.suffix == ".csv"
-        assert path.stat().st_size < 10_000
+        assert path.stat().st_size < 30_000
         pairs = read_split(path.stem)
         for key, pair in pairs.items():
             assert key == pair.key
             assert pair.scene
             assert pair.title
-            assert len(pair.a_digest) == len(pair.b_digest) == 64
-            assert pair.a_digest != pair.b_digest
+            if pair.a_digest is None or pair.b_digest is None:
+                assert pair.a_digest is pair.b_digest is None
+            else:
+                assert len(pair.a_digest) == len(pair.b_digest) == 64
+                assert pair.a_digest != pair.b_digest
         write_split(tmp_path / path.name, list(pairs.values()))
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
@@ -396,14 +399,14 @@ def test_unrelated_folders_beside_a_list_do_no_harm(tmp_path: Path) -> None:
 
 
 def test_verify_names_every_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import fusebench.datasets.tno as tno
+    import fusebench.datasets._records as records
 
     tno_like(tmp_path, "10", "plain")
     facts = load("tno:10", root=tmp_path).inspect()
     frozen = {
         f.key: FrozenPair(f.key, f.scene, f.scene, f.a_digest, f.b_digest, None) for f in facts
     }
-    monkeypatch.setattr(tno, "read_split", lambda name: frozen)
+    monkeypatch.setattr(records, "read_split", lambda name: frozen)
     assert verify(load("tno:10", root=tmp_path)) == []
     assert verify(load("tno:10", root=tmp_path), facts) == []
 
