@@ -18,6 +18,8 @@ from fusebench.datasets._base import (
     pair_facts,
     verify,
 )
+from fusebench.datasets._check import Check, CheckedPair, Finding, check, open_folders, summary
+from fusebench.datasets._downloads import Download, downloads
 from fusebench.datasets._records import RECORDS, dataset_folder, register_records
 
 register_records()
@@ -25,17 +27,25 @@ register_records()
 __all__ = [
     "DATASETS",
     "RECORDS",
+    "Check",
+    "CheckedPair",
     "Dataset",
+    "Download",
+    "Finding",
     "FrozenPair",
     "PairFacts",
+    "check",
     "dataset_digest",
     "dataset_folder",
     "demo",
+    "downloads",
     "export",
     "folder",
     "listing",
     "load",
     "not_compared",
+    "open_folders",
     "pair_facts",
+    "summary",
     "verify",
 ]

@@ -2,8 +2,8 @@
 
 A pattern is a path without the file's ending. ``{key}`` (or several of ``{1}``, ``{2}`` …, which
 are joined by ``_``) stands for a part of the key, ``{1:set0[0-5]}`` for one that fits a regular
-expression, ``*`` for anything; upper and lower case are the same. A name in braces that comes twice
-is the same text.
+expression, ``{:train|test}`` for such a text that is no part of the key, ``*`` for anything; upper
+and lower case are the same. A name in braces that comes twice is the same text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from fusebench.bench.images import is_image_file
 from fusebench.datasets._files import Files, Found, list_folder
 
-_TOKEN = re.compile(r"\{(\w+)(?::([^}]+))?\}|(\*)")
+_TOKEN = re.compile(r"\{(\w*)(?::([^}]+))?\}|(\*)")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _series(found: Sequence[Files], keys: Mapping[str, None]) -> dict[str, Files
 
 
 def _files(root: Path, pattern: str) -> Iterator[tuple[str, Path]]:
-    names = list(dict.fromkeys(name for name, _, star in _TOKEN.findall(pattern) if not star))
+    names = list(dict.fromkeys(name for name, _, _ in _TOKEN.findall(pattern) if name))
     for path, parts in _walk(root, pattern.split("/"), {}):
         yield "_".join(parts[name] for name in names), path
 
@@ -109,6 +109,8 @@ def _regex(part: str, known: Mapping[str, str]) -> re.Pattern[str]:
         name, regex, star = token.groups()
         if star:
             out += ".*"
+        elif not name:
+            out += f"(?:{regex})"
         elif name in known:
             out += re.escape(known[name])
         elif name in seen:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from fusebench.bench.folders import cache_folder
+from fusebench.bench.registry import unknown_name
 from fusebench.bench.types import DatasetInfo, InputError, MissingDataError, Pair, Problem, Task
 from fusebench.datasets._base import DATASETS, Dataset, FrozenPair, listing
 from fusebench.datasets._files import (
@@ -168,9 +169,28 @@ def register_records() -> None:
         DATASETS.add(record.info)
 
 
-def dataset_folder(name: str, version: int) -> Path:
+def split_of(name: str) -> Split:
+    """Give the split that ``slug`` or ``slug:split`` names, of a recorded dataset.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such split.
+    """
+    slug, _, split = name.partition(":")
+    splits = RECORDS[slug].splits
+    if split not in splits:
+        raise unknown_name(f"split of {slug}", split, [s for s in splits if s])
+    return splits[split]
+
+
+def dataset_folder(name: str) -> Path:
     """Give the folder that `fusebench datasets get` puts a dataset into."""
-    return cache_folder() / "datasets" / f"{name.replace(':', '-')}-v{version}"
+    slug, _, split = name.partition(":")
+    if slug in RECORDS:
+        split = split_of(name).name
+    named = f"{slug}-{split}" if split else slug
+    return cache_folder() / "datasets" / f"{named}-v{DATASETS[slug].version}"
 
 
 def load_record(slug: str, split: str, root: Path | None) -> Dataset:
@@ -187,7 +207,7 @@ def load_record(slug: str, split: str, root: Path | None) -> Dataset:
     spec = record.splits[split]
     name = f"{slug}:{spec.name}" if spec.name else slug
     if root is None:
-        root = dataset_folder(name, record.info.version)
+        root = dataset_folder(name)
         if not root.is_dir():
             raise MissingDataError(
                 f"{name} needs the folder of its images: give --root DIR (expected "

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from webserver import Server, serve
 
 from fusebench.bench.images import Image, write_image
 
@@ -24,6 +26,13 @@ def shared() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip("no shared folder of images and published values (set FUSEBENCH_SHARED)")
     return folder
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A web server on this machine."""
+    with serve() as state:
+        yield state
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,6 @@ import pytest
 from fusebench.bench.images import read_image, write_image
 from fusebench.bench.types import Image, InputError, MissingDataError, UnknownNameError
 from fusebench.datasets import (
-    DATASETS,
     Dataset,
     FrozenPair,
     dataset_digest,
@@ -261,12 +260,6 @@ def test_export_does_not_mix_with_other_files(tmp_path: Path) -> None:
 # --- published lists ------------------------------------------------------------------------
 
 
-def test_every_split_has_its_number_of_pairs() -> None:
-    for slug, names in (("tno", ("25", "42", "21", "10")), ("lytro", ("20",))):
-        for name in names:
-            assert len(read_split(f"{slug}_{name}")) == DATASETS[slug].splits[name]
-
-
 def test_splits_hold_facts_and_no_pixels(tmp_path: Path) -> None:
     import fusebench.datasets._splits as splits
 
@@ -468,41 +461,6 @@ def test_lytro_layouts(tmp_path: Path, name: str, inside: str, a: str, b: str) -
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(
-    ("name", "folders"),
-    [
-        ("tno:25", ("", "tno25")),
-        ("tno:42", ("",)),
-        ("tno:21", ("", "tno21")),
-        ("tno:10", ("",)),
-        ("lytro", ("", "lytro")),
-    ],
-)
-def test_real_images_are_the_frozen_ones(shared: Path, name: str, folders: tuple[str]) -> None:
-    for folder in folders:
-        dataset = load(name, root=shared / "data" / folder)
-        assert verify(dataset) == []
-
-
-@pytest.mark.shared
-def test_keys_and_sizes_are_those_of_the_manifest(shared: Path) -> None:
-    with (shared / "data" / "manifest.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    modalities = {"tno25": ("ir", "vi"), "tno21": ("ir", "vi"), "lytro": ("near", "far")}
-    for name, folder in (("tno:25", "tno25"), ("tno:21", "tno21"), ("lytro:20", "lytro")):
-        dataset = load(name, root=shared / "data")
-        ours = [row for row in rows if row["dataset"] == folder]
-        for side, modality in zip(("a", "b"), modalities[folder], strict=True):
-            listed = {row["id"]: row for row in ours if row["modality"] == modality}
-            assert tuple(sorted(listed)) == dataset.keys
-            for pair in dataset:
-                image = getattr(pair, side)
-                row = listed[pair.key]
-                assert image.shape[:2] == (int(row["height"]), int(row["width"]))
-                assert np.array_equal(image, read_image(shared / "data" / row["path"]))
-
-
-@pytest.mark.shared
 def test_lists_are_those_of_the_shared_splits(shared: Path) -> None:
     for name, file, column in (
         ("25", "tno25_cddfuse.csv", "tno25_id"),
@@ -543,13 +501,3 @@ def test_facts_are_those_of_the_pair() -> None:
     assert (fact.key, fact.task, fact.scene) == ("mff_coins", "mff", "coins")
     assert (fact.height, fact.width) == (303, 384)
     assert fact.reference_digest is not None
-
-
-def test_records_are_complete() -> None:
-    for info in DATASETS:
-        assert info.title
-        assert info.tasks
-        assert info.licence
-        assert info.layout
-        assert info.splits
-        assert info.needs_root == (info.slug != "demo")
