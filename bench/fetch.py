@@ -44,6 +44,7 @@ MOST_ENTRIES = 200_000
 MOST_RATIO = 200
 """An archive is refused above this many unpacked bytes, entries, or bytes per packed byte."""
 
+_LATER = (429, 500, 502, 503, 504)  # answers that may be better the next time
 _BOMB_FLOOR = 2**24  # a small archive may be packed as tightly as it likes
 _SPARE = 2**24  # bytes of the disk that are left free
 _CHUNK = 2**14  # what a cut connection may lose
@@ -257,7 +258,14 @@ class _Download:
                     break
                 reason = "the connection was cut"
             except requests.exceptions.HTTPError as e:
-                raise MissingDataError(f"{url} cannot be downloaded: {e}") from None
+                assert e.response is not None
+                reason = f"{e.response.status_code} {e.response.reason}"
+                if e.response.status_code not in _LATER:
+                    raise MissingDataError(f"{url} cannot be downloaded: {reason}") from None
+            except requests.exceptions.Timeout:
+                reason = f"no answer for {TIMEOUT:.0f} s"
+            except requests.exceptions.ConnectionError:
+                reason = f"no connection to {urlsplit(url).hostname}, or it was cut"
             except requests.exceptions.RequestException as e:
                 reason = _first_words(e)
             failures = 1 if self._size() > before else failures + 1

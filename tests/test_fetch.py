@@ -99,6 +99,16 @@ def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) ->
     assert (tmp_path / "x").read_bytes() == BODY
 
 
+def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
+    server.files["x"] = BODY
+    server.busy = module.ATTEMPTS - 1
+    fetch(f"{server.url}/x", sha256(BODY), tmp_path / "x")
+    server.busy = module.ATTEMPTS
+    with pytest.raises(MissingDataError, match="cannot be downloaded: 503"):
+        fetch(f"{server.url}/x", sha256(BODY), tmp_path / "y")
+    assert left(tmp_path) == {"x"}
+
+
 @pytest.mark.parametrize("kept", [b"other", BODY + b"longer", BODY], ids=["other", "longer", "all"])
 def test_pieces_that_do_not_belong_are_thrown_away(
     server: Server, tmp_path: Path, kept: bytes

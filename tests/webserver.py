@@ -20,6 +20,7 @@ class Server:
     files: dict[str, bytes] = field(default_factory=dict)
     cut_after: int | None = None  # bytes of each answer, then the connection is gone
     ranges: bool = True
+    busy: int = 0  # requests that are told to come later
     asked: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -33,8 +34,9 @@ def serve() -> Iterator[Server]:
             wanted = self.headers.get("Range", "")
             state.asked.append((self.path, wanted))
             data = state.files.get(unquote(self.path.lstrip("/")))
-            if data is None:
-                self.send_error(404)
+            if data is None or state.busy:
+                self.send_error(503 if state.busy else 404)
+                state.busy = max(0, state.busy - 1)
                 return
             match = re.fullmatch(r"bytes=(\d+)-", wanted)
             start = int(match[1]) if match and state.ranges else 0
