@@ -103,6 +103,11 @@ class Fidelity:
         Share of pixels, in [0, 1], that differ by at most one grey level.
     mean_abs, max_abs : float
         Mean and maximum absolute difference, in grey levels.
+    equal : float or None
+        Share of equal pixels, in [0, 1]; None where it was not recorded.
+    psnr : float or None
+        Peak signal-to-noise ratio over all compared pixels, in dB; infinite where all are equal,
+        None where it was not recorded.
     """
 
     against: str
@@ -110,6 +115,8 @@ class Fidelity:
     within_one: float
     mean_abs: float
     max_abs: float
+    equal: float | None = None
+    psnr: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +257,8 @@ class Method:
         How far from the authors' own output it was measured.
     min_size : int
         Smallest height and width, in pixels, that it accepts.
+    any_number : bool
+        Whether it fuses any number of images at once; the others fuse two.
     notes : str
         What a user should know before comparing with it.
     summary : str
@@ -270,6 +279,7 @@ class Method:
     weights: tuple[Weights, ...] = ()
     fidelity: tuple[Fidelity, ...] = ()
     min_size: int = 1
+    any_number: bool = False
     notes: str = ""
     summary: str = ""
 

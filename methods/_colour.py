@@ -45,14 +45,15 @@ def join_luma(y: torch.Tensor, chroma: torch.Tensor) -> torch.Tensor:
     return torch.cat((red, green, blue), dim=1).clamp(0, 1)
 
 
-def fuse_chroma(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Average the chroma of two sources, each weighted by its distance from grey.
+def fuse_chroma(*sources: torch.Tensor) -> torch.Tensor:
+    """Average the chroma of the sources, each weighted by its distance from grey.
 
     The rule of the multi-exposure codes (K. R. Prabhakar, V. S. Srikar, R. V. Babu, "DeepFuse",
-    ICCV 2017, equation 4). Beside a grey source it keeps the colour of the other.
+    ICCV 2017, equation 4). Beside grey sources it keeps the colour of the other.
     """
     import torch
 
-    strength = a.abs() + b.abs()
-    mean = (a * a.abs() + b * b.abs()) / strength.clamp_min(_GREY)
+    chroma = torch.stack(sources)
+    strength = chroma.abs().sum(0)
+    mean = (chroma * chroma.abs()).sum(0) / strength.clamp_min(_GREY)
     return torch.where(strength > _GREY, mean, torch.zeros_like(mean))

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,10 @@ from fusebench.bench.types import InputError, Method, MissingDataError, WeightFi
 
 if TYPE_CHECKING:
     import torch
+
+    Tensors: TypeAlias = dict[str, torch.Tensor]
+    Converter: TypeAlias = Callable[[Tensors], Tensors]
+    Network = TypeVar("Network", bound=torch.nn.Module)
 
 _SHIPPED = Path(__file__).parent / "weights"
 
@@ -225,26 +229,109 @@ def _unreadable(path: Path, error: Exception) -> InputError:
     return InputError(f"{path} cannot be read as weights ({reason}); is it complete?")
 
 
-def load_tensors(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Put tensors into a network; every name and shape must fit.
+def load_network(network: Network, path: Path, convert: Converter | None = None) -> Network:
+    """Put the tensors of a checkpoint into a network; every name and shape must fit.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        What it has decides what is needed.
+    path : Path
+        The checkpoint; see `read_tensors`.
+    convert : callable, optional
+        Turns the tensors of the authors' file into those of the network, such as `renamed` and
+        `from_tensorflow` make. A file with the names of the network itself, such as one trained
+        here, needs no converting and gets none. (Nor are converted files kept: the checkpoints of
+        this field have a few MB, and reading one takes milliseconds.)
+
+    Returns
+    -------
+    torch.nn.Module
+        The network.
 
     Raises
     ------
     InputError
-        If tensors are missing, left over or of another shape: the file is another method's.
+        If the file cannot be read, or tensors are missing, left over or of another shape: the file
+        is another method's.
     """
-    expected = network.state_dict()
-    missing = [k for k in expected if k not in tensors and not k.endswith("num_batches_tracked")]
-    extra = [k for k in tensors if k not in expected]
-    wrong = [k for k in expected if k in tensors and tensors[k].shape != expected[k].shape]
+    tensors = read_tensors(path)
+    # Counters of batches, which no result depends on, are missing in old checkpoints.
+    expected = {
+        k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")
+    }
+    if convert is not None and not set(expected) <= set(tensors):
+        try:
+            tensors = convert(tensors)
+        except KeyError as e:
+            raise _misfit(path, f"it has no tensor {e}") from None
+    tensors = {k: v for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
     problems = [
-        f"{len(names)} {what} (such as {names[0]})"
-        for what, names in (("missing", missing), ("unknown", extra), ("of another shape", wrong))
-        if names
+        f"{len(found)} {what} (such as {found[0]})"
+        for what, found in (
+            ("missing", [k for k in expected if k not in tensors]),
+            ("unknown", [k for k in tensors if k not in expected]),
+            (
+                "of another shape",
+                [k for k, v in expected.items() if k in tensors and tensors[k].shape != v.shape],
+            ),
+        )
+        if found
     ]
     if problems:
-        raise InputError(
-            f"{path} does not fit this network: tensors {', '.join(problems)} out of "
-            f"{len(expected)}; is it of another method?"
-        )
-    network.load_state_dict(dict(tensors), strict=False)
+        raise _misfit(path, f"of {len(expected)} tensors, {', '.join(problems)}")
+    network.load_state_dict(tensors, strict=False)
+    return network
+
+
+def _misfit(path: Path, reason: str) -> InputError:
+    return InputError(f"{path} does not fit this network: {reason}; is it of another method?")
+
+
+def renamed(names: Mapping[str, str]) -> Converter:
+    """Give the converter for a PyTorch file that calls tensors otherwise.
+
+    Parameters
+    ----------
+    names : mapping of str to str
+        From the file's names to the network's: of tensors, or of what stands before a dot.
+    """
+
+    def convert(tensors: Tensors) -> Tensors:
+        found = {}
+        for name, tensor in tensors.items():
+            parts = name.split(".")
+            for end in range(len(parts), 0, -1):
+                start = ".".join(parts[:end])
+                if start in names:
+                    name = ".".join((names[start], *parts[end:]))
+                    break
+            found[name] = tensor
+        return found
+
+    return convert
+
+
+def from_tensorflow(layers: Mapping[str, str]) -> Converter:
+    """Give the converter for convolutions that TensorFlow saved.
+
+    Other variables, such as those of an optimiser, are left aside.
+
+    Parameters
+    ----------
+    layers : mapping of str to str
+        From the network's layers to the file's scopes, which hold ``kernel`` and ``bias``, or to
+        names with ``{}`` in place of ``w`` and ``b``.
+    """
+
+    def convert(tensors: Tensors) -> Tensors:
+        found = {}
+        for layer, scope in layers.items():
+            name = scope if "{}" in scope else scope + "/{}"
+            kernel, bias = ("w", "b") if "{}" in scope else ("kernel", "bias")
+            # (height, width, inputs, outputs) there, (outputs, inputs, height, width) here.
+            found[f"{layer}.weight"] = tensors[name.format(kernel)].permute(3, 2, 0, 1).contiguous()
+            found[f"{layer}.bias"] = tensors[name.format(bias)]
+        return found
+
+    return convert

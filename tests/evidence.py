@@ -12,12 +12,15 @@ Where the images come from, all under the shared folder:
 * ``golden/mfifb_lytro`` and ``golden/vifb``: published with those benchmarks, made in MATLAB and
   saved as JPEG with quality 75. Pillow's encoder with that quality gives the same pixels, so ours
   is put through it before comparing.
+* ``golden/tang_tno``: published with the comparison of Linfeng Tang, who ran the authors' code.
 * ``golden/deep``: the authors' networks with their weights, run by us; 8 bits as their code saves.
 """
 
 from __future__ import annotations
 
+import csv
 import io
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -126,16 +129,34 @@ def vifb(
 def deep(name: str, *pairs: str) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with the folder `name` of the networks' outputs; all pairs by default.
 
-    Colour pairs (``…_rgb``) and others whose sources are named otherwise need their own function.
+    Where the output is in colour, so were the sources.
     """
 
     def compare(shared: Path, fuse: LoadedMethod) -> Compared:
         golden = shared / "golden" / "deep"
         for pair in pairs or sorted(p.stem for p in (golden / name).glob("*.png")):
+            published = read_image(golden / name / f"{pair}.png")
+            colour = "" if published.ndim == 2 else "_rgb"
             sources = (
-                read_image(golden / "inputs" / f"{pair}_{side}.png") for side in ("ir", "vi")
+                read_image(golden / "inputs" / f"{pair}_{side}{colour}.png")
+                for side in ("ir", "vi")
             )
-            yield fuse(*sources), read_image(golden / name / f"{pair}.png")
+            yield fuse(*sources), published
+
+    return compare
+
+
+def tang(name: str) -> Callable[[Path, LoadedMethod], Compared]:
+    """Give the comparison with the folder `name` of somebody else's runs on TNO."""
+
+    def compare(shared: Path, fuse: LoadedMethod) -> Compared:
+        golden = shared / "golden" / "tang_tno"
+        with (golden / "pairs.csv").open(newline="") as stream:
+            pairs = {row["index"]: row for row in csv.DictReader(stream)}
+        for published in sorted((golden / "fused" / name).glob("*.png")):
+            pair = pairs[published.stem]
+            ir, vis = (read_image(shared / "data" / pair[side]) for side in ("ir", "vi"))
+            yield fuse(ir, vis), read_image(published)
 
     return compare
 
@@ -146,6 +167,9 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(octave("GFF")),
         Evidence(vifb("GFF", sources_saved_again=True, without=VIFB_BROKEN_GFF)),
     ),
+    "ifcnn_max": (Evidence(deep("IFCNN-MAX")), Evidence(tang("IFCNN"))),
+    "ifcnn_mean": (Evidence(deep("IFCNN-MEAN")),),
+    "ifcnn_sum": (Evidence(deep("IFCNN-SUM")),),
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
     "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
     "rp": (Evidence(octave("RP")),),
@@ -160,12 +184,15 @@ def summarise(compared: Compared) -> Fidelity:
         counts += np.bincount(difference.ravel(), minlength=256)
         images += 1
     levels = np.arange(256)
+    error = float((counts * levels**2).sum() / counts.sum())
     return Fidelity(
         against="",
         images=images,
         within_one=float(counts[:2].sum() / counts.sum()),
         mean_abs=float((counts * levels).sum() / counts.sum()),
         max_abs=float(levels[counts > 0].max()),
+        equal=float(counts[0] / counts.sum()),
+        psnr=math.inf if error == 0 else 10 * math.log10(255**2 / error),
     )
 
 

@@ -21,6 +21,9 @@ NOTHING_TO_COMPARE = {"average"}
 BARS: dict[str, tuple[tuple[float, float], ...]] = {
     "dwt": ((1.0, 0.01),),
     "gff": ((1.0, 0.01), (0.99, 0.1)),
+    "ifcnn_max": ((1.0, 0.0), (1.0, 1e-4)),
+    "ifcnn_mean": ((1.0, 0.0),),
+    "ifcnn_sum": ((1.0, 0.0),),
     "lp": ((1.0, 0.01), (1.0, 0.01)),
     "mgff": ((1.0, 0.01), (0.999, 0.1)),
     "rp": ((1.0, 0.01),),
@@ -48,6 +51,13 @@ def test_record_states_what_is_measured(slug: str, index: int, shared: Path) -> 
     assert found.within_one == pytest.approx(stated.within_one, abs=1e-5)
     assert found.mean_abs == pytest.approx(stated.mean_abs, rel=5e-3, abs=1e-5)
     assert found.max_abs == stated.max_abs
+    if stated.equal is not None:
+        assert found.equal == pytest.approx(stated.equal, abs=1e-4)
+    if stated.psnr is not None:
+        assert found.psnr == pytest.approx(stated.psnr, abs=0.05)
     within_one, mean_abs = BARS[slug][index]
     assert found.within_one >= within_one
     assert found.mean_abs <= mean_abs
+    if METHODS[slug].weights and index == 0:
+        assert found.psnr is not None
+        assert found.psnr >= 50

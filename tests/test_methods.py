@@ -32,7 +32,8 @@ from fusebench.methods._pyramid import (
 SLUGS = METHODS.slugs
 
 # Methods that do not give an image back when they fuse it with itself, and why not.
-NOT_IDENTITY: dict[str, str] = {}
+_LEARNED = "what comes out of a network is near what went in, and no more"
+NOT_IDENTITY: dict[str, str] = {m.slug: _LEARNED for m in METHODS if m.weights}
 
 # Methods that put the strongest detail of either source into the result.
 DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff")
