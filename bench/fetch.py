@@ -258,9 +258,9 @@ class _Download:
                     break
                 reason = "the connection was cut"
             except requests.exceptions.HTTPError as e:
-                assert e.response is not None
-                reason = f"{e.response.status_code} {e.response.reason}"
-                if e.response.status_code not in _LATER:
+                answer = e.response
+                reason = "" if answer is None else f"{answer.status_code} {answer.reason}"
+                if answer is None or answer.status_code not in _LATER:
                     raise MissingDataError(f"{url} cannot be downloaded: {reason}") from None
             except requests.exceptions.Timeout:
                 reason = f"no answer for {TIMEOUT:.0f} s"

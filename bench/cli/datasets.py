@@ -43,11 +43,7 @@ def get(name: Name, root: Root = None) -> None:
         return
     files = datasets.downloads(name)
     if not files:
-        raise InputError(
-            f"{name} cannot be downloaded by fusebench: get it from {info.home} "
-            f"({_terms(info)}), then check it with 'fusebench datasets verify {name} --root DIR' "
-            f"(expected {info.layout})"
-        )
+        raise InputError(_instructions(name, info))
     out = console(stderr=True)
     repositories = ", ".join(sorted({f"github.com/{f.repository}" for f in files}))
     for line in (
@@ -193,5 +189,15 @@ def _info(name: str) -> DatasetInfo:
     return DATASETS[name.partition(":")[0]]
 
 
-def _terms(info: DatasetInfo) -> str:
-    return f"terms: {info.licence}"
+def _instructions(name: str, info: DatasetInfo) -> str:
+    from fusebench.datasets import RECORDS
+
+    if info.slug not in RECORDS:
+        return f"{name} stands for your own images: there is nothing to get; give --root DIR"
+    repository = RECORDS[info.slug].repository
+    listed = f"; files as in github.com/{repository}" if repository else ""
+    return (
+        f"{name} cannot be downloaded by fusebench: get it from {info.home} (terms: "
+        f"{info.licence}{listed}), then check it with 'fusebench datasets verify {name} --root "
+        f"DIR' (expected {info.layout})"
+    )
