@@ -128,7 +128,7 @@ class Session:
         facts = dataset.inspect()
         if any(f.other_digests for f in facts):
             raise InputError(
-                f"{name} holds series of more than two sources, but methods here fuse two; "
+                f"{name} holds series of more than two sources, but a run fuses and scores two; "
                 f"use {dataset.info.slug}:ends, the first and last of each"
             )
         if dataset.frozen:

@@ -77,7 +77,7 @@ class Pair:
     scene : str
         Scene, sequence or patient. Pairs that share it are not independent of each other.
     others : tuple of uint8 array
-        Sources between `a` and `b`, of a series of more than two; methods here fuse two.
+        Sources between `a` and `b`, in order, of a series of more than two.
     """
 
     key: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -233,6 +234,24 @@ def test_a_folder_has_nothing_to_verify_against(tmp_path: Path) -> None:
     fill(tmp_path, ["ir/1.png", "vi/1.png"])
     with pytest.raises(InputError, match="no frozen split"):
         verify(load("folder", root=tmp_path))
+
+
+def test_memory_does_not_grow_with_the_number_of_pairs(tmp_path: Path) -> None:
+    peaks = []
+    for number in (3, 30):
+        root = tmp_path / str(number)
+        fill(root, [f"{side}/{i}.png" for side in ("ir", "vi") for i in range(number)])
+        for path in root.glob("*/*.png"):
+            write_image(path, picture(path.stem, 300, 300))
+        dataset = load("folder", root=root)
+        dataset["0"]
+        tracemalloc.start()
+        for pair in dataset:
+            assert pair.a.shape == (300, 300)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 90_000  # one image
+    assert peaks[1] > 180_000  # it does see two
 
 
 # --- export ---------------------------------------------------------------------------------
