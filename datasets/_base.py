@@ -216,15 +216,14 @@ def verify(dataset: Dataset, facts: Sequence[PairFacts] | None = None) -> list[s
     if dataset.complete:
         differences += [f"{key}: missing" for key in dataset.frozen if key not in dataset.keys]
     for key in dataset.keys:
-        frozen = dataset.frozen.get(key)
-        if frozen is None and not dataset.complete:
+        if key not in dataset.frozen and not dataset.complete:
             continue
         try:
             found = known[key] if key in known else pair_facts(dataset[key])
         except FusebenchError as e:
             differences.append(f"{key}: {e}")
         else:
-            differences += _differences(found, frozen)
+            differences += _differences(dataset, found)
     return differences + [f"extra file: {name}" for name in dataset.extra]
 
 
@@ -237,7 +236,8 @@ def not_compared(dataset: Dataset) -> list[str]:
     ]
 
 
-def _differences(found: PairFacts, frozen: FrozenPair | None) -> list[str]:
+def _differences(dataset: Dataset, found: PairFacts) -> list[str]:
+    frozen = dataset.frozen.get(found.key)
     if frozen is None:
         return [f"{found.key}: not in the frozen split"]
     if frozen.a_digest is None:
@@ -248,9 +248,29 @@ def _differences(found: PairFacts, frozen: FrozenPair | None) -> list[str]:
         ("a", found.a_digest, frozen.a_digest),
         ("b", found.b_digest, frozen.b_digest),
         ("reference", found.reference_digest, frozen.reference_digest),
-        ("a source between them", found.other_digests, frozen.other_digests),
     )
-    return [f"{found.key}: {name} has other pixels" for name, is_, was in sides if is_ != was]
+    differences = [
+        f"{found.key}: {_named(dataset, found.key, side)} {_instead(dataset, side, is_)}"
+        for side, is_, was in sides
+        if is_ != was
+    ]
+    if found.other_digests != frozen.other_digests:
+        differences.append(f"{found.key}: a source between a and b has other pixels")
+    return differences
+
+
+def _named(dataset: Dataset, key: str, side: str) -> str:
+    """Name a source and, where there is one, its file."""
+    path = dataset.files.get(key, {}).get(side)
+    return side if path is None else f"{side} ({path.parent.name}/{path.name})"
+
+
+def _instead(dataset: Dataset, side: str, digest: str | None) -> str:
+    """Say what an image is instead of the frozen one."""
+    if digest is None:
+        return "is missing"
+    others = [p.key for p in dataset.frozen.values() if getattr(p, f"{side}_digest") == digest]
+    return f"has the pixels of {others[0]}" if others else "has other pixels"
 
 
 def export(dataset: Dataset, folder: str | Path) -> list[Path]:

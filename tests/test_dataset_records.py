@@ -311,7 +311,10 @@ def test_known_pairs_of_an_open_split_are_verified(tmp_path: Path) -> None:
         for side in ("IR", "VI"):
             write_image(tmp_path / "input" / side / f"{key}.png", picture(len(key + side), 8, 8))
     dataset = load("vifb", tmp_path)
-    assert verify(dataset) == ["man: a has other pixels", "man: b has other pixels"]
+    assert verify(dataset) == [
+        "man: a (IR/man.png) has other pixels",
+        "man: b (VI/man.png) has other pixels",
+    ]
     assert not_compared(dataset) == ["mine"]
     with pytest.raises(MissingDataError, match=r"vifb:21: 20 incomplete pairs: carLight"):
         load("vifb:21", tmp_path)

@@ -430,11 +430,13 @@ def test_verify_names_every_difference(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "vi/notes.doc").write_bytes(b"x")
     dataset = load("tno:10", root=tmp_path)
     differences = verify(dataset)
-    assert differences[0] == "2: a has other pixels"
+    assert differences[0] == "2: a (ir/2.png) has other pixels"
     assert differences[1] == "3: a and b are exchanged"
     assert differences[2].startswith("4: ")
     assert differences[2].endswith("is not an image (its content fits no known format)")
     assert differences[3:] == ["extra file: ir/11.png", "extra file: vi/notes.doc"]
+    write_image(tmp_path / "vi/6.png", read_image(tmp_path / "vi/7.png"))
+    assert "6: b (vi/6.png) has the pixels of 7" in verify(dataset)
     (tmp_path / "ir/5.png").unlink()
     assert any(line.startswith("5: ") and "does not exist" in line for line in verify(dataset))
 
