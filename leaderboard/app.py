@@ -41,6 +41,7 @@ def main() -> None:
             st.Page(app_parts.RANKING, title="Ranking", url_path="ranking", default=True),
             st.Page(app_parts.PAIRS, title="Pairs", url_path="pairs"),
             st.Page(app_parts.METHODS, title="Methods", url_path="methods"),
+            st.Page(app_parts.DATASETS, title="Datasets", url_path="datasets"),
         ],
         # Its links would lose the query parameters.
         position="hidden",
@@ -52,6 +53,7 @@ def main() -> None:
         app_parts.link(app_parts.RANKING, "Ranking")
         app_parts.link(app_parts.PAIRS, "Pairs")
         app_parts.link(app_parts.METHODS, "Methods")
+        app_parts.link(app_parts.DATASETS, "Datasets")
     try:
         page.run()
     except MissingDataError as e:

@@ -13,7 +13,7 @@ from fusebench.bench.types import Task
 from fusebench.leaderboard.board import HEADLINE, Evaluation
 from fusebench.metrics import METRICS
 
-PARAMETERS = ("task", "dataset", "protocol", "metrics", "pair", "method", "size")
+PARAMETERS = ("task", "dataset", "protocol", "metrics", "pair", "method", "size", "data")
 """Query parameters that the app knows."""
 
 MAIN, ALL = "main", "all"
