@@ -226,7 +226,17 @@ def test_the_case_of_names_may_differ_and_originals_lie_beside(tmp_path: Path) -
     folder = tmp_path / "input" / "Farmhouse"
     for name in ("Farmhouse_A.png", "FarmHouse_B.png", "original1.png"):
         write_image(folder / name, picture(1, 8, 8))
+    write_image(folder / "Barn_A.png", picture(1, 8, 8))
     assert load("mefb", tmp_path).keys == ("Farmhouse",)
+
+
+def test_a_name_that_comes_twice_in_one_part_is_the_same_text(tmp_path: Path) -> None:
+    for name in ("x-x", "x-y"):
+        for side in ("a", "b"):
+            write_image(tmp_path / side / f"{name}.png", picture(1, 8, 8))
+    found = match(tmp_path, Patterns(("a/{key}-{key}", "b/{key}-{key}")))
+    assert found is not None
+    assert {key: path.stem for key, path in found.files["a"].items()} == {"x": "x-x"}
 
 
 def test_series_keep_the_sources_between(tmp_path: Path) -> None:
@@ -425,6 +435,14 @@ def test_real_images_are_those_of_the_manifest(
         assert (fact.width, fact.height) == (int(row["width"]), int(row["height"]))
     pair = dataset[facts[0].key]
     assert pixel_digest(read_image(next(sources(dataset, pair.key)))) == facts[0].a_digest
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["me_seq:ends", "lytro_triple:ends", "med_series010:ends"])
+def test_ends_of_real_series(shared: Path, name: str) -> None:
+    dataset = load(name, root=shared / "data")
+    assert verify(dataset) == []
+    assert not any(pair.others for pair in dataset)
 
 
 @pytest.mark.shared
