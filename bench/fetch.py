@@ -96,6 +96,7 @@ def fetch(url: str, sha256: str, into: Path, *, progress: Progress | None = None
     InputError
         If its digest is another one; the file is removed.
     """
+    into = into.expanduser().absolute()
     with _locked(into):
         return _fetch(url, sha256, into, progress)
 
@@ -123,6 +124,7 @@ def fetch_files(files: Sequence[Remote], into: Path, *, progress: Progress | Non
         As `fetch`; and if the folder holds other files than these. What has arrived is kept in a
         hidden folder beside it: the same call goes on from there.
     """
+    into = into.expanduser().absolute()
     staging = into.with_name(f".{into.name}.part")
     with _locked(into):
         if _is_complete(files, into):
@@ -179,6 +181,7 @@ def fetch_archive(
     """
     if sha256 is None and not (members and all(m.sha256 for m in members)):
         raise ValueError("an archive without a digest needs members with one each")
+    into = into.expanduser().absolute()
     archive = into.with_name(f".{into.name}.archive")
     staging = into.with_name(f".{into.name}.{secrets.token_hex(4)}.part")
     with _locked(into):
@@ -529,6 +532,12 @@ def _is_right(path: Path, sha256: str | None) -> bool:
 
 
 def _move_into_place(staging: Path, into: Path) -> None:
+    if into == Path.cwd():
+        # The shell stands in it, so it cannot be exchanged for another folder.
+        for path in staging.iterdir():
+            path.replace(into / path.name)
+        staging.rmdir()
+        return
     if into.exists():
         into.rmdir()  # it is empty: `_is_complete` has looked
     staging.replace(into)

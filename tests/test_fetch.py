@@ -235,6 +235,23 @@ def test_a_folder_of_files_appears_whole(server: Server, tmp_path: Path) -> None
     assert (tmp_path / "set" / "ir" / "3.png").read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize("name", [".", "here", "deep/here"])
+def test_relative_folders(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    files = many(server)
+    (tmp_path / "at").mkdir()
+    monkeypatch.chdir(tmp_path / "at")
+    for _ in range(2):
+        fetch_files(files, Path(name))
+    assert sorted(path.name for path in (Path.cwd() / name / "ir").iterdir()) == [
+        "1.png",
+        "2.png",
+        "3.png",
+    ]
+    assert len(left(tmp_path)) == 3
+
+
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", "C:x", "a\\..\\x", ""])
 def test_a_list_of_files_stays_in_its_folder(server: Server, tmp_path: Path, path: str) -> None:
     (file, *_) = many(server)
