@@ -126,10 +126,13 @@ def vifb(
     return compare
 
 
-def deep(name: str, *pairs: str) -> Callable[[Path, LoadedMethod], Compared]:
+def deep(
+    name: str, *pairs: str, sides: tuple[str, str] = ("ir", "vi")
+) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with the folder `name` of the networks' outputs; all pairs by default.
 
-    Where the output is in colour, so were the sources.
+    Where the output is in colour, so were the sources. The sources of the medical pair are MRI and
+    CT, in this order, unless `sides` exchanges them.
     """
 
     def compare(shared: Path, fuse: LoadedMethod) -> Compared:
@@ -138,8 +141,7 @@ def deep(name: str, *pairs: str) -> Callable[[Path, LoadedMethod], Compared]:
             published = read_image(golden / name / f"{pair}.png")
             colour = "" if published.ndim == 2 else "_rgb"
             sources = (
-                read_image(golden / "inputs" / f"{pair}_{side}{colour}.png")
-                for side in ("ir", "vi")
+                read_image(golden / "inputs" / f"{pair}_{side}{colour}.png") for side in sides
             )
             yield fuse(*sources), published
 
@@ -162,6 +164,30 @@ def tang(name: str) -> Callable[[Path, LoadedMethod], Compared]:
 
 
 EVIDENCE: dict[str, tuple[Evidence, ...]] = {
+    "auif": (Evidence(deep("AUIF")),),
+    "datfuse": (Evidence(deep("DATFuse")),),
+    "deepfuse": (Evidence(deep("DeepFuse")),),
+    "deepfuse_li": (Evidence(deep("DeepFuse-hli")),),
+    "densefuse": (
+        Evidence(deep("DenseFuse")),
+        Evidence(tang("DenseFuse"), weights="tf_1e2"),
+    ),
+    "emfusion": (Evidence(deep("EMFusion-ctmri", sides=("vi", "ir"))),),
+    "pmgi": (
+        Evidence(deep("PMGI-ivf")),
+        Evidence(deep("PMGI-med"), {"task": "medical"}),
+        Evidence(deep("PMGI-mef"), {"task": "mef"}),
+        Evidence(deep("PMGI-mff"), {"task": "mff"}),
+        Evidence(tang("PMGI")),
+    ),
+    "sdnet": (
+        Evidence(deep("SDNet-ivf")),
+        Evidence(deep("SDNet-med"), {"task": "medical"}),
+        Evidence(deep("SDNet-mef"), {"task": "mef"}),
+        Evidence(deep("SDNet-mff"), {"task": "mff"}),
+        Evidence(tang("SDNet")),
+    ),
+    "u2fusion": (Evidence(deep("U2Fusion")), Evidence(tang("U2Fusion"))),
     "dwt": (Evidence(octave("DWT")),),
     "gff": (
         Evidence(octave("GFF")),
@@ -173,6 +199,9 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
     "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
     "rp": (Evidence(octave("RP")),),
+    "seafusion": (Evidence(deep("SeAFusion")),),
+    "ydtr": (Evidence(deep("YDTR")),),
+    "lrrnet": (Evidence(deep("LRRNet")),),
 }
 
 

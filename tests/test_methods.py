@@ -277,6 +277,11 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("mgff", "r", 0),
         ("mgff", "eps", 0.0),
         ("mgff", "levels", 0),
+        ("densefuse", "strategy", "max"),
+        ("densefuse", "radius", -1),
+        ("ifcnn_max", "normalisation", "yes"),
+        ("pmgi", "task", "all"),
+        ("sdnet", "task", "ir"),
     ],
 )
 def test_impossible_options_are_refused(slug: str, option: str, value: object) -> None:
@@ -301,12 +306,17 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("mgff", "r", "2", 2),
         ("mgff", "eps", "1", 1.0),
         ("mgff", "levels", "1", 1),
+        ("densefuse", "strategy", "l1", "l1"),
+        ("ifcnn_max", "normalisation", "none", "none"),
+        ("pmgi", "task", "mff", "mff"),
+        ("sdnet", "task", "mef", "mef"),
     ],
 )
 def test_options_are_read_from_text_and_change_the_result(
     slug: str, option: str, text: str, value: object
 ) -> None:
     a, b = picture(64, 64), picture(64, 64, seed=1)
+    ready(slug)
     fuse = load(slug, **{option: text})
     assert fuse.options == {**METHODS[slug].options, option: value}
     np.testing.assert_array_equal(fuse(a, b), load(slug, **{option: value})(a, b))
