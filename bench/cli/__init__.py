@@ -10,6 +10,7 @@ import typer
 
 import fusebench
 from fusebench.bench.cli import (
+    bench,
     compare,
     datasets,
     diagnose,
@@ -57,6 +58,7 @@ app.command("compare")(compare.compare)
 app.command("diagnose")(diagnose.diagnose)
 app.command("export")(export.export_scores)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.add_typer(bench.app, name="bench")
 app.add_typer(datasets.app, name="datasets")
 
 # Typer brings its own copy of click, so the class is found through one that it exports.
