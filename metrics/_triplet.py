@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar, cast
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_torch_array
 
 from fusebench.bench.types import Array, InputError
 from fusebench.metrics._primitives import (
@@ -19,7 +20,11 @@ from fusebench.metrics._primitives import (
 )
 
 Name = Literal["a", "b", "fused", "reference"]
+Border = Literal["mirror", "replicate", "zero"]
 T = TypeVar("T")
+
+# Pixels of a strip; some ten maps of so many float64 numbers fit into a processor's cache.
+STRIP = 2**15
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,55 @@ class Triplet:
         count, height, width = self.a.shape
         return count, height, width
 
+    def mapped(self, change: Callable[[Array], Array]) -> Triplet:
+        """Give the triples that a function makes of each image."""
+        images = {name: change(image) for name, image in self._images.items()}
+        return Triplet(
+            images["a"],
+            images["b"],
+            images["fused"],
+            images.get("reference"),
+            channels=self.channels,
+        )
+
+    def strips(self, window: int = 1, border: Border | None = None) -> Iterator[Triplet]:
+        """Cut the images into strips of rows, whose full windows together are all there are.
+
+        What is made of a strip stays in the processor's cache, and in memory that the process has
+        already; maps of whole images cost more time in page faults than in arithmetic. A GPU takes
+        the images as they are.
+
+        Parameters
+        ----------
+        window : int
+            Height of the windows; strips overlap by one row less.
+        border : {"mirror", "replicate", "zero"}, optional
+            Surround the images with one row and column first; see `pad`.
+
+        Yields
+        ------
+        Triplet
+        """
+        count, height, width = self.shape
+        step = max(STRIP // (count * width), window)
+        reach = 0 if border is None else 1
+        last = height + 2 * reach - window + 1
+        if is_torch_array(self.a):
+            step = last
+        if border is None and step >= last:
+            yield self
+            return
+        for top in range(0, last, step):
+            rows = slice(max(top - reach, 0), min(top + step, last) + window - 1 - reach)
+            ends = (top == 0, top + step >= last)
+            yield self.mapped(partial(_rows, rows=rows, xp=self.xp, border=border, ends=ends))
+
+    def window_mean(self, window: int, make: Callable[[Triplet], Array]) -> Array:
+        """Average over all full windows what `make` gives for those of a strip, shape (N,)."""
+        _, height, width = self.shape
+        total = sum(self.total(make(strip)) for strip in self.strips(window))
+        return total / ((height - window + 1) * (width - window + 1))
+
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Compute something the first time it is asked for."""
         if key not in self._cache:
@@ -177,17 +231,7 @@ class Triplet:
             share = (image - low) / xp.where(span == 0, xp.ones_like(span), span)
             return xp.floor(share * 255 + 0.5)
 
-        def make() -> Triplet:
-            images = {name: stretch(image) for name, image in self._images.items()}
-            return Triplet(
-                images["a"],
-                images["b"],
-                images["fused"],
-                images.get("reference"),
-                channels=self.channels,
-            )
-
-        return self.once("stretched", make)
+        return self.once("stretched", lambda: self.mapped(stretch))
 
     def constant(self, name: Name) -> Array:
         """Whether an image has a single grey level, shape (N,)."""
@@ -246,15 +290,6 @@ class Triplet:
 
         return self.once(("window", name, size, power), make)
 
-    def sobel(self, name: Name) -> Gradient:
-        """Sobel edge strength and orientation, zeros beyond the border."""
-
-        def make() -> Gradient:
-            gx, gy = sobel_of_padded(pad(self[name], self.xp))
-            return gradient_of(gx, gy, self.xp)
-
-        return self.once(("sobel", name), make)
-
 
 def gradient_of(gx: Array, gy: Array, xp: Any) -> Gradient:
     """Strength and orientation of a gradient; where gx is 0 the orientation is pi/2."""
@@ -279,17 +314,34 @@ def sobel_of_padded(padded: Array) -> tuple[Array, Array]:
     return columns[:, :, 2:] - columns[:, :, :-2], rows[:, :-2] - rows[:, 2:]
 
 
-def pad(images: Array, xp: Any, border: Literal["mirror", "replicate", "zero"] = "zero") -> Array:
+def pad(
+    images: Array, xp: Any, border: Border = "zero", ends: tuple[bool, bool] = (True, True)
+) -> Array:
     """Surround images with one row and column, by one of three rules.
 
     These are zeros, copies of the outermost pixels, or copies of their inner neighbours, so that
     the outermost pixels are the mirror.
+
+    Parameters
+    ----------
+    images : array, shape (N, H, W)
+    xp : namespace
+    border : {"mirror", "replicate", "zero"}
+    ends : pair of bool
+        Whether there is a border above and below; a strip from the middle has neither.
     """
-    tall = _lengthen(images, 1, xp, border)
-    return _lengthen(tall, 2, xp, border)
+    return _lengthen(_lengthen(images, 1, xp, border, ends), 2, xp, border)
 
 
-def _lengthen(images: Array, axis: int, xp: Any, border: str) -> Array:
+def _rows(
+    images: Array, rows: slice, xp: Any, border: Border | None, ends: tuple[bool, bool]
+) -> Array:
+    return images[:, rows] if border is None else pad(images[:, rows], xp, border, ends)
+
+
+def _lengthen(
+    images: Array, axis: int, xp: Any, border: Border, ends: tuple[bool, bool] = (True, True)
+) -> Array:
     inner = 1 if border == "mirror" else 0
     length = images.shape[axis]
 
@@ -301,4 +353,4 @@ def _lengthen(images: Array, axis: int, xp: Any, border: str) -> Array:
     first, last = at(inner), at(length - 1 - inner)
     if border == "zero":
         first, last = xp.zeros_like(first), xp.zeros_like(last)
-    return xp.concat([first, images, last], axis=axis)
+    return xp.concat([first] * ends[0] + [images] + [last] * ends[1], axis=axis)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fusebench.bench.types import Array
 from fusebench.metrics._base import metric
 from fusebench.metrics._triplet import Triplet, pad
@@ -56,8 +58,9 @@ def piella_q(t: Triplet) -> Array:
     .. [1] G. Piella, H. Heijmans, "A new quality metric for image fusion," Proc. IEEE ICIP 3,
        173-176, 2003. doi:10.1109/ICIP.2003.1247209
     """
-    quality, _ = _quality(t)
-    return t.mean(quality)
+    quality, _, _ = _sums(t)
+    _, height, width = t.shape
+    return quality / ((height - WINDOW + 1) * (width - WINDOW + 1))
 
 
 @metric(
@@ -144,47 +147,51 @@ def piella_qe(t: Triplet) -> Array:
     .. [1] G. Piella, H. Heijmans, "A new quality metric for image fusion," Proc. IEEE ICIP 3,
        173-176, 2003. doi:10.1109/ICIP.2003.1247209
     """
-    edges = t.once("prewitt", lambda: Triplet(*(_prewitt(t, n) for n in (t.a, t.b, t.fused))))
+    edges = t.once("prewitt", lambda: t.mapped(lambda image: _prewitt(image, t.xp)))
     return _weighted(t, t) * _weighted(edges, t)
 
 
 def _weighted(images: Triplet, report: Triplet) -> Array:
     """Weighted index of a triplet; reasons for undefined values go to `report`."""
-
-    def make() -> tuple[Array, Array]:
-        quality, weight = _quality(images)
-        total = images.total(weight)
-        empty = total <= FLAT
-        one = images.xp.ones_like(total)
-        return images.total(weight * quality) / images.xp.where(empty, one, total), empty
-
-    value, empty = images.once("piella weighted", make)
+    _, weighted, weight = _sums(images)
+    empty = weight <= FLAT
+    value = weighted / images.xp.where(empty, images.xp.ones_like(weight), weight)
     return report.undefined_where(empty, value, "both sources are constant")
 
 
-def _quality(t: Triplet) -> tuple[Array, Array]:
-    """Quality of every window and the larger of the two source variances."""
+def _sums(t: Triplet) -> tuple[Array, Array, Array]:
+    """Sum the quality, quality times weight, and the weight over all windows."""
 
-    def make() -> tuple[Array, Array]:
-        xp = t.xp
-        with_a = t.gaussian_moments("a", "fused", WINDOW, SIGMA)
-        with_b = t.gaussian_moments("b", "fused", WINDOW, SIGMA)
-        var_a, var_b = (
-            xp.where(m.var_x < FLAT, xp.zeros_like(m.var_x), m.var_x) for m in (with_a, with_b)
-        )
-        both = var_a + var_b
-        flat = both == 0
-        share = xp.where(
-            flat, xp.full_like(both, 0.5), var_a / xp.where(flat, xp.ones_like(both), both)
-        )
-        quality = share * similarity_map(with_a) + (1 - share) * similarity_map(with_b)
-        return quality, xp.maximum(var_a, var_b)
+    def make() -> tuple[Array, Array, Array]:
+        quality = weighted = whole = 0.0
+        for strip in t.strips(WINDOW):
+            of_window, weight = _quality(strip)
+            quality = quality + t.total(of_window)
+            weighted = weighted + t.total(weight * of_window)
+            whole = whole + t.total(weight)
+        return quality, weighted, whole
 
     return t.once("piella", make)
 
 
-def _prewitt(t: Triplet, image: Array) -> Array:
+def _quality(t: Triplet) -> tuple[Array, Array]:
+    """Quality of every window and the larger of the two source variances."""
     xp = t.xp
+    with_a = t.gaussian_moments("a", "fused", WINDOW, SIGMA)
+    with_b = t.gaussian_moments("b", "fused", WINDOW, SIGMA)
+    var_a, var_b = (
+        xp.where(m.var_x < FLAT, xp.zeros_like(m.var_x), m.var_x) for m in (with_a, with_b)
+    )
+    both = var_a + var_b
+    flat = both == 0
+    share = xp.where(
+        flat, xp.full_like(both, 0.5), var_a / xp.where(flat, xp.ones_like(both), both)
+    )
+    quality = share * similarity_map(with_a) + (1 - share) * similarity_map(with_b)
+    return quality, xp.maximum(var_a, var_b)
+
+
+def _prewitt(image: Array, xp: Any) -> Array:
     padded = pad(image, xp)
     columns = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     rows = padded[:, :, :-2] + padded[:, :, 1:-1] + padded[:, :, 2:]
