@@ -153,7 +153,7 @@ def _at_scale(t: Triplet, scale: int) -> Triplet:
     taps = gaussian_taps(*_window(scale))
 
     def halve(image: Array) -> Array:
-        return t.xp.asarray(smooth(image, taps)[:, ::2, ::2], copy=True)
+        return t.xp.asarray(smooth(image, taps, step=2), copy=True)
 
     return t.once(("vif scale", scale), lambda: _at_scale(t, scale - 1).mapped(halve))
 
