@@ -162,7 +162,19 @@ def medians(images: Array) -> Array:
         ordered = flat.sort(dim=1).values
         upper: Array = ordered[:, middle]
         return upper if flat.shape[1] % 2 else (ordered[:, middle - 1] + upper) / 2
-    return np.median(flat, axis=1)
+    return np.array([_median(values) for values in flat])
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """Give the median of what a sample says is near it; ordering everything takes longer."""
+    sample = np.sort(values[:: len(values) // 4096 + 1])
+    low, high = sample[len(sample) * 9 // 20], sample[len(sample) * 11 // 20]
+    below = np.count_nonzero(values < low)
+    near = values[(values >= low) & (values <= high)]
+    places = [(len(values) - 1) // 2 - below, len(values) // 2 - below]
+    if not 0 <= places[0] <= places[1] < len(near):
+        return float(np.median(values))
+    return float(np.partition(near, places)[places].mean())
 
 
 def correlate_mirrored(images: Array, kernel: NDArray[np.float64]) -> Array:

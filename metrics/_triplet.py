@@ -24,7 +24,7 @@ Border = Literal["extrapolate", "mirror", "replicate", "zero"]
 T = TypeVar("T")
 
 # Pixels of a strip; some ten maps of so many float64 numbers fit into a processor's cache.
-STRIP = 2**14
+STRIP = 2**15
 
 
 @dataclass(frozen=True)
@@ -315,13 +315,9 @@ class Triplet:
 def gradient_of(gx: Array, gy: Array, xp: Any) -> Gradient:
     """Strength and orientation of a gradient; where gx is 0 the orientation is pi/2."""
     vertical = gx == 0
-    slope = gy / xp.where(vertical, xp.ones_like(gx), gx)
-    return Gradient(
-        gx=gx,
-        gy=gy,
-        strength=xp.sqrt(gx**2 + gy**2),
-        orientation=xp.where(vertical, xp.full_like(gx, xp.pi / 2), xp.atan(slope)),
-    )
+    slope = gy / xp.where(vertical, 1.0, gx)
+    orientation = xp.where(vertical, xp.pi / 2, xp.atan(slope))
+    return Gradient(gx, gy, xp.sqrt(gx**2 + gy**2), orientation)
 
 
 def sobel_of_padded(padded: Array) -> tuple[Array, Array]:
@@ -330,8 +326,9 @@ def sobel_of_padded(padded: Array) -> tuple[Array, Array]:
     Up, not down: a vertical edge counts as +pi/2, so the sense of the other axis decides which
     orientations are near it. All published code of Q^{AB/F} has it this way.
     """
-    columns = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
-    rows = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
+    twice = 2 * padded
+    columns = padded[:, :-2] + twice[:, 1:-1] + padded[:, 2:]
+    rows = padded[:, :, :-2] + twice[:, :, 1:-1] + padded[:, :, 2:]
     return columns[:, :, 2:] - columns[:, :, :-2], rows[:, :-2] - rows[:, 2:]
 
 

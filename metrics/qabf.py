@@ -106,7 +106,7 @@ def preservation(s: Gradient, f: Gradient, xp: Any) -> Array:
     """How well each edge of a source is kept, shape (N, H, W)."""
     ratio, equal = _ratio(s, f, xp)
     ratio = xp.where(equal, s.strength, ratio)
-    turn = 1 - xp.abs(s.orientation - f.orientation) / (xp.pi / 2)
+    turn = 1 - xp.abs(s.orientation - f.orientation) * (2 / xp.pi)
     return _sigmoid(ratio, _PAPER[0], xp) * _sigmoid(turn, _PAPER[1], xp)
 
 
@@ -152,7 +152,7 @@ def _ratio(s: Gradient, f: Gradient, xp: Any) -> tuple[Array, Array]:
     """Weaker over stronger edge, and where both are equal."""
     weaker, stronger = xp.minimum(s.strength, f.strength), xp.maximum(s.strength, f.strength)
     equal = weaker == stronger
-    return weaker / xp.where(equal, xp.ones_like(stronger), stronger), equal
+    return weaker / xp.where(equal, 1.0, stronger), equal
 
 
 def _sobel(padded: Array, xp: Any) -> Gradient:

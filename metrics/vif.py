@@ -97,8 +97,8 @@ def information(
         for strip in windows_at_scale(t, scale):
             for index, source in enumerate(sources):
                 gain, rest, signal = distortion(strip, source, scale, saturated and scale == 0)
-                kept = t.total(xp.log10(1 + gain**2 * signal / (rest + NOISE)))
-                whole = t.total(xp.log10(1 + signal / NOISE))
+                kept = t.total(xp.log(1 + gain**2 * signal / (rest + NOISE)))
+                whole = t.total(xp.log(1 + signal / NOISE))
                 sums[index] = sums[index][0] + kept, sums[index][1] + whole
     return sums
 
@@ -133,13 +133,13 @@ def distortion(
     mean_s, var_s = _moments(t, source, scale, saturated)
     mean_f, var_f = _moments(t, "fused", scale, saturated)
     cov = smooth(_saturate(t[source] * t.fused, saturated, xp), taps) - mean_s * mean_f
-    flat, zero = var_s < FLAT, xp.zeros_like(cov)
-    gain = xp.where(flat | (var_f < FLAT), zero, cov / (var_s + FLAT))
+    flat = var_s < FLAT
     # A window that is turned into its negative keeps nothing.
-    gain = xp.where(gain < 0, zero, gain)
+    nothing = flat | (var_f < FLAT) | (cov < 0)
+    gain = xp.where(nothing, 0.0, cov / (var_s + FLAT))
     rest = var_f - gain * cov
-    rest = xp.where(rest <= FLAT, xp.full_like(rest, FLAT), rest)
-    return gain, rest, xp.where(flat, zero, var_s)
+    rest = xp.where(rest <= FLAT, FLAT, rest)
+    return gain, rest, xp.where(flat, 0.0, var_s)
 
 
 def _window(scale: int) -> tuple[int, float]:
@@ -163,7 +163,7 @@ def _moments(t: Triplet, name: Name, scale: int, cut: bool) -> tuple[Array, Arra
         taps = gaussian_taps(*_window(scale))
         mean = smooth(t[name], taps)
         variance = smooth(_saturate(t[name] ** 2, cut, t.xp), taps) - mean**2
-        return mean, t.xp.where(variance < 0, t.xp.zeros_like(variance), variance)
+        return mean, t.xp.where(variance < 0, 0.0, variance)
 
     return t.once(("vif moments", name, scale, cut), make)
 
