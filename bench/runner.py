@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,7 +19,7 @@ from fusebench.bench.images import is_image_file, pixel_digest, read_image
 from fusebench.bench.pool import Pool, SerialPool
 from fusebench.bench.store import Entry, Known, Store
 from fusebench.bench.suite import MethodChoice, Suite
-from fusebench.bench.types import FusebenchError, InputError, Metric, MissingDataError
+from fusebench.bench.types import FusebenchError, InputError, Metric, MissingDataError, Task
 from fusebench.bench.work import Done, Fuse, Unit, carry_out, failure
 from fusebench.datasets import Dataset, PairFacts
 
@@ -143,7 +144,9 @@ class Session:
             return selected
         return [m for m in selected if (m.slug, m.version) not in known.scores]
 
-    def pending(self, entry: Entry, device: str, opened: Opened, retry: bool) -> Iterator[Job]:
+    def pending(
+        self, entry: Entry, device: str, weights: str | None, opened: Opened, retry: bool
+    ) -> Iterator[Job]:
         """Yield what is not yet in the database of one method on one dataset."""
         entry_id = self.store.add_entry(entry)
         known = self.store.known(entry_id, device, self.rules.name)
@@ -155,7 +158,8 @@ class Session:
             unit = replace(
                 opened.unit(facts.key, self.protocol),
                 method=entry.slug,
-                options=json.dumps(entry.options),
+                options=json.dumps(_for_task(entry.options, facts.task)),
+                weights=weights,
                 device=device,
             )
             job = Job(unit, entry.label, entry_id, pair_id)
@@ -261,19 +265,25 @@ def run_suite(
     FusebenchError
         Before any work starts: unknown names, missing or unusable images, wrong options.
     """
-    chosen = [_entry(choice, device) for choice in suite.methods]
-    labels = [entry.label for entry, _ in chosen]
+    chosen = []
+    session = Session(store, suite.protocol, suite.metrics, pool, progress)
+    for choice in suite.methods:
+        # Without its weights one method is missing; the others can be run all the same.
+        try:
+            chosen.append((*_entry(choice, device), choice.weights))
+        except MissingDataError as e:
+            session.report.failures.append(str(e))
+    labels = [entry.label for entry, *_ in chosen]
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
         raise InputError(f"{suite.name} names {', '.join(twice)} twice; give each its own label")
-    session = Session(store, suite.protocol, suite.metrics, pool, progress)
     places = {**suite.roots, **(roots or {})}
     opened = [session.open_dataset(name, find_root(name, places)) for name in suite.datasets]
     jobs = [
         job
-        for entry, where in chosen
+        for entry, where, weights in chosen
         for dataset in opened
-        for job in session.pending(entry, where, dataset, retry_failed)
+        for job in session.pending(entry, where, weights, dataset, retry_failed)
     ]
     for _ in session.execute(suite.name, jobs):
         pass
@@ -479,6 +489,12 @@ def _entry(choice: MethodChoice, device: str) -> tuple[Entry, str]:
         label=choice.label or record.label,
         version=record.version,
         options=loaded.options,
-        origin=record.origin,
+        weights_digest=loaded.weights_digest,
+        origin=loaded.origin,
     )
     return entry, loaded.device
+
+
+def _for_task(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
+    """Complete an option ``task="auto"``: some methods have weights for each kind of fusion."""
+    return {**options, "task": task} if options.get("task") == "auto" else dict(options)

@@ -1,4 +1,8 @@
-"""Statistics that say whether a difference between two methods is real."""
+"""Statistics that say whether a difference between methods is real.
+
+Pairs of one scene, sequence or patient are not independent. Intervals resample scenes, and tests
+see one value a scene: the mean over its pairs.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,24 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import wilcoxon
+from scipy.stats import friedmanchisquare, norm, rankdata, studentized_range, wilcoxon
+from scipy.stats import t as student
+
+from fusebench.bench.types import InputError
 
 RESAMPLES = 10_000
+CONFIDENCE = 0.95
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over pairs with its 95% interval; NaN where there are fewer than 2 scenes."""
+
+    mean: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -26,7 +45,18 @@ class PairedDifference:
     wins, ties, losses : int
         Pairs on which the first value is larger, equal, smaller.
     p_value : float
-        Wilcoxon signed-rank test, two-sided; NaN where all values are equal.
+        Wilcoxon signed-rank test over scenes, two-sided; NaN where all values are equal.
+    rank_biserial : float
+        Effect size that belongs to that test, in [-1, 1]: the share of the rank sum that favours
+        the first minus the share that favours the second [1]_. NaN where all values are equal.
+    standardised : float
+        Mean difference in standard deviations of the differences (Cohen's d_z), over scenes; NaN
+        below 2 scenes or without spread.
+
+    References
+    ----------
+    .. [1] D. S. Kerby, "The simple difference formula," Comprehensive Psychology 3, 2014.
+       doi:10.2466/11.IT.3.1
     """
 
     pairs: int
@@ -38,6 +68,8 @@ class PairedDifference:
     ties: int
     losses: int
     p_value: float
+    rank_biserial: float
+    standardised: float
 
 
 def paired_difference(
@@ -61,20 +93,204 @@ def paired_difference(
     difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     known = np.isfinite(difference)
     difference = difference[known]
-    _, scene = np.unique(np.asarray(scenes, dtype=str)[known], return_inverse=True)
-    low, high = _interval(difference, scene, np.random.default_rng(seed))
-    moved = difference[difference != 0]
+    found = mean_interval(difference, np.asarray(scenes, dtype=str)[known], seed)
+    by_scene = scene_means(difference, np.asarray(scenes, dtype=str)[known])
+    moved = by_scene[by_scene != 0]
+    ranks = rankdata(np.abs(moved))
+    spread = float(by_scene.std(ddof=1)) if len(by_scene) > 1 else 0.0
     return PairedDifference(
         pairs=len(difference),
-        scenes=int(scene.max()) + 1 if len(scene) else 0,
-        mean=float(difference.mean()) if len(difference) else float("nan"),
-        low=low,
-        high=high,
+        scenes=len(by_scene),
+        mean=found.mean,
+        low=found.low,
+        high=found.high,
         wins=int((difference > 0).sum()),
         ties=int((difference == 0).sum()),
         losses=int((difference < 0).sum()),
         p_value=float(wilcoxon(moved).pvalue) if len(moved) else float("nan"),
+        rank_biserial=(
+            float((ranks * np.sign(moved)).sum() / ranks.sum()) if len(moved) else float("nan")
+        ),
+        standardised=float(by_scene.mean()) / spread if spread > 0 else float("nan"),
     )
+
+
+def mean_interval(
+    values: ArrayLike, scenes: ArrayLike, seed: int = 0, *, resamples: int = RESAMPLES
+) -> Interval:
+    """Give a mean over pairs with a bootstrap interval over scenes.
+
+    The percentile interval is widened to what Student's t would ask for: plain percentiles of few
+    scenes are too narrow (T. C. Hesterberg, "What teachers should know about the bootstrap," The
+    American Statistician 69(4), 2015, section 4.3, doi:10.1080/00031305.2015.1089789).
+
+    Parameters
+    ----------
+    values : array, shape (N,)
+        One finite value a pair.
+    scenes : array, shape (N,)
+        Scene, sequence or patient of each pair.
+    seed, resamples : int
+        Of the bootstrap.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    _, scene = np.unique(np.asarray(scenes, dtype=str), return_inverse=True)
+    mean = float(values.mean()) if len(values) else float("nan")
+    count = int(scene.max()) + 1 if len(scene) else 0
+    if count < 2:
+        return Interval(mean, float("nan"), float("nan"))
+    totals = np.bincount(scene, weights=values, minlength=count)
+    sizes = np.bincount(scene, minlength=count)
+    drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
+    means = totals[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    low, high = np.percentile(means, [100 * q for q in tails(count)])
+    return Interval(mean, float(low), float(high))
+
+
+def tails(scenes: int) -> tuple[float, float]:
+    """Give the two percentiles, as shares, of a 95% interval from resamples of few scenes."""
+    beyond = (1 - CONFIDENCE) / 2
+    wide = np.sqrt(scenes / (scenes - 1)) * student.ppf(beyond, scenes - 1)
+    low = float(norm.cdf(wide))
+    return low, 1 - low
+
+
+def scene_means(values: Values, scenes: NDArray[np.str_]) -> Values:
+    """Average over the pairs of each scene, along the last axis; scenes in sorted order."""
+    _, scene = np.unique(scenes, return_inverse=True)
+    count = int(scene.max()) + 1 if len(scene) else 0
+    member = np.zeros((len(scene), count))
+    member[np.arange(len(scene)), scene] = 1
+    means: Values = values @ (member / member.sum(axis=0)) if count else np.zeros(0)
+    return means
+
+
+@dataclass(frozen=True)
+class Friedman:
+    """All methods at once, by their ranks within each scene.
+
+    Attributes
+    ----------
+    statistic, p_value : float
+        Friedman's chi-squared, corrected for ties, and its p-value.
+    mean_ranks : array, shape (M,)
+        1 is best.
+    critical_difference : float
+        Mean ranks closer than this are not separable at 5% (Nemenyi).
+    pairwise : array, shape (M, M)
+        Nemenyi's p-values, 1 on the diagonal.
+
+    References
+    ----------
+    .. [1] J. Demsar, "Statistical comparisons of classifiers over multiple data sets," J. Mach.
+       Learn. Res. 7, 2006.
+    """
+
+    statistic: float
+    p_value: float
+    mean_ranks: Values
+    critical_difference: float
+    pairwise: Values
+
+
+def friedman(badness: ArrayLike, scenes: ArrayLike) -> Friedman:
+    """Test whether any of several methods differ, and which by Nemenyi's test.
+
+    Parameters
+    ----------
+    badness : array, shape (M, N)
+        One value a method and pair, smaller being better; finite.
+    scenes : array, shape (N,)
+        Scene, sequence or patient of each pair.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 3 methods or 2 scenes.
+    """
+    values = scene_means(np.asarray(badness, dtype=np.float64), np.asarray(scenes, dtype=str))
+    methods, blocks = values.shape
+    if methods < 3 or blocks < 2:
+        raise InputError(
+            f"got {methods} methods on {blocks} scenes; Friedman's test needs at least 3 on 2"
+        )
+    mean_ranks = rankdata(values, axis=0).mean(axis=1)
+    unit = np.sqrt(methods * (methods + 1) / (6 * blocks))
+    # The tabulated constants of Nemenyi's test are the studentized range over the root of two.
+    range_ = np.abs(mean_ranks[:, None] - mean_ranks[None]) / unit * np.sqrt(2)
+    pairwise = studentized_range.sf(range_, methods, np.inf)
+    np.fill_diagonal(pairwise, 1.0)
+    limit = studentized_range.ppf(CONFIDENCE, methods, np.inf) / np.sqrt(2) * unit
+    if (values == values[:1]).all():
+        return Friedman(0.0, 1.0, mean_ranks, float(limit), pairwise)
+    statistic, p_value = friedmanchisquare(*values)
+    return Friedman(float(statistic), float(p_value), mean_ranks, float(limit), pairwise)
+
+
+def wilcoxon_matrix(values: ArrayLike, scenes: ArrayLike) -> Values:
+    """Test every two of several methods by Wilcoxon's signed ranks, corrected by Holm.
+
+    Parameters
+    ----------
+    values : array, shape (M, N)
+        One value a method and pair; finite.
+    scenes : array, shape (N,)
+        Scene, sequence or patient of each pair.
+
+    Returns
+    -------
+    array, shape (M, M)
+        Corrected p-values; 1 where two methods never differ.
+    """
+    means = scene_means(np.asarray(values, dtype=np.float64), np.asarray(scenes, dtype=str))
+    first, second = np.triu_indices(len(means), 1)
+    raw = []
+    for i, j in zip(first, second, strict=True):
+        moved = means[i] - means[j]
+        moved = moved[moved != 0]
+        raw.append(wilcoxon(moved).pvalue if len(moved) else 1.0)
+    matrix = np.ones((len(means), len(means)))
+    matrix[first, second] = matrix[second, first] = holm(raw)
+    return matrix
+
+
+def can_separate(methods: int, scenes: int) -> bool:
+    """Whether Wilcoxon's test with Holm's correction can separate any two methods at 5%.
+
+    The smallest p-value of n signed ranks is 2 / 2^n, and the first of all comparisons has to pass
+    it times their number.
+    """
+    return methods * (methods - 1) / 2 * 2.0 ** (1 - scenes) < 1 - CONFIDENCE
+
+
+def tie_groups(order: ArrayLike, p_values: ArrayLike) -> list[tuple[int, ...]]:
+    """Group neighbours in a ranking that cannot be told apart.
+
+    Parameters
+    ----------
+    order : array of int, shape (M,)
+        Methods from best to worst.
+    p_values : array, shape (M, M)
+        Corrected p-values between them.
+
+    Returns
+    -------
+    list of tuple of int
+        The longest runs of neighbours in `order` in which no two differ at 5%; a method may be in
+        several, and in one by itself.
+    """
+    order = np.asarray(order, dtype=np.intp)
+    same = np.asarray(p_values)[np.ix_(order, order)] >= 1 - CONFIDENCE
+    groups: list[tuple[int, ...]] = []
+    reached = 0
+    for start in range(len(order)):
+        stop = start + 1
+        while stop < len(order) and same[start:stop, stop].all():
+            stop += 1
+        if stop > reached:
+            groups.append(tuple(int(i) for i in order[start:stop]))
+            reached = stop
+    return groups
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -88,16 +304,130 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     return corrected
 
 
-def _interval(
-    values: NDArray[np.float64], scene: NDArray[np.intp], generator: np.random.Generator
-) -> tuple[float, float]:
-    """Percentile interval of the mean over resampled scenes."""
-    count = int(scene.max()) + 1 if len(scene) else 0
-    if count < 2:
-        return float("nan"), float("nan")
-    totals = np.bincount(scene, weights=values, minlength=count)
-    sizes = np.bincount(scene, minlength=count)
-    drawn = generator.integers(count, size=(RESAMPLES, count))
-    means = totals[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+@dataclass(frozen=True)
+class Standing:
+    """How sure a ranking by the mean of ranks over metrics is.
+
+    Attributes
+    ----------
+    mean_ranks : array, shape (M,)
+        Mean over the metrics of the rank among the methods, by means over pairs; 1 is best.
+    borda : array, shape (M,)
+        Every pair and metric is a ballot: mean share of the other methods that are beaten, half a
+        share for a tie; in [0, 1], 1 is best.
+    low, high : array of int, shape (M,)
+        95% interval of the place, for all methods at once: a method stands behind those that are
+        significantly better and before those that are significantly worse [1]_.
+    first : array, shape (M,)
+        Share of the resamples in which the method has the first place; methods that share it
+        share the count.
+    p_values : array, shape (M, M)
+        Wilcoxon's signed ranks over scenes, corrected by Holm: for several metrics of the mean
+        rank within each pair, for one metric of its values.
+    groups : list of tuple of int
+        See `tie_groups`.
+    mean_low, mean_high : array, shape (K, M)
+        95% interval of each mean over pairs (see `mean_interval`), of the given values.
+    overall : Friedman or None
+        Friedman's and Nemenyi's tests on the same values as `p_values`; None for two methods.
+    scenes : int
+        Independent scenes.
+
+    References
+    ----------
+    .. [1] D. Al Mohamad, J. J. Goeman, E. W. van Zwet, "Simultaneous confidence intervals for
+       ranks with application to ranking institutions," Biometrics 78(1), 2022.
+       doi:10.1111/biom.13419
+    """
+
+    mean_ranks: Values
+    borda: Values
+    low: NDArray[np.intp]
+    high: NDArray[np.intp]
+    first: Values
+    p_values: Values
+    groups: list[tuple[int, ...]]
+    mean_low: Values
+    mean_high: Values
+    overall: Friedman | None
+    scenes: int
+
+
+def standing(
+    badness: ArrayLike, scenes: ArrayLike, *, resamples: int = 2000, seed: int = 0
+) -> Standing | None:
+    """Say how sure the order of several methods by several metrics is.
+
+    Parameters
+    ----------
+    badness : array, shape (K, M, N)
+        One value a metric, method and pair, smaller being better. Values that are not finite are
+        undefined on that pair; a metric must leave the same pairs undefined for every method.
+    scenes : array, shape (N,)
+        Scene, sequence or patient of each pair.
+    resamples, seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Standing or None
+        None where there are fewer than 2 methods or 2 scenes.
+    """
+    values = np.asarray(badness, dtype=np.float64)
+    _, scene = np.unique(np.asarray(scenes, dtype=str), return_inverse=True)
+    metrics, methods, pairs = values.shape
+    count = int(scene.max()) + 1 if pairs else 0
+    if methods < 2 or count < 2 or not metrics:
+        return None
+    known = np.logical_and.reduce(np.isfinite(values), axis=1)
+    if not np.all(known.any(axis=1)):
+        raise InputError("got a metric that is undefined on every pair; leave it out")
+    member = np.zeros((pairs, count))
+    member[np.arange(pairs), scene] = 1
+    totals = np.where(known[:, None], values, 0.0) @ member
+    sizes = known.astype(np.float64) @ member
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
+    weights = np.concatenate([np.ones((1, count)), drawn])
+    ranks = np.zeros((len(weights), methods))
+    limits = np.zeros((2, metrics, methods))
+    percentiles = [100 * q for q in tails(count)]
+    for k, (total, size) in enumerate(zip(totals, sizes, strict=True)):
+        weight = (weights @ size)[:, None]
+        # A resample may hold no scene on which a metric is defined: there all methods tie.
+        means = np.where(weight > 0, weights @ total.T, 0.0) / np.where(weight > 0, weight, 1.0)
+        ranks += rankdata(_ten_digits(means), axis=1)
+        defined = means[1:][weight[1:, 0] > 0]
+        limits[:, k] = np.percentile(defined, percentiles, axis=0)
+    ranks /= metrics
+    # Ranks are halves over a number of metrics: what differs by less is noise of the sum.
+    better = ranks[:, None, :] < ranks[:, :, None] - 1e-9
+    place = 1 + better.sum(axis=2)
+    winners = place[1:] == 1
+    used = np.logical_or.reduce(known, axis=0)
+    ballots = np.where(known[:, None], rankdata(_ten_digits(values), axis=1), np.nan)[..., used]
+    by_pair = np.nanmean(ballots, axis=0)
+    tested = values[0][:, used] if metrics == 1 else by_pair
+    p_values = wilcoxon_matrix(tested, scene[used])
+    level = tested.mean(axis=1)
+    worse = (p_values < 1 - CONFIDENCE) & (level[:, None] > level[None])
+    return Standing(
+        mean_ranks=ranks[0],
+        borda=(methods - np.nanmean(ballots, axis=(0, 2))) / (methods - 1),
+        low=1 + worse.sum(axis=1),
+        high=methods - worse.sum(axis=0),
+        first=(winners / winners.sum(axis=1, keepdims=True)).mean(axis=0),
+        p_values=p_values,
+        groups=tie_groups(np.argsort(ranks[0], kind="stable"), p_values),
+        mean_low=limits[0],
+        mean_high=limits[1],
+        overall=friedman(tested, scene[used]) if methods > 2 else None,
+        scenes=count,
+    )
+
+
+def _ten_digits(values: Values) -> Values:
+    """Round to ten digits: float noise must not separate methods that tie."""
+    size = np.abs(values)
+    unit = 10.0 ** (np.floor(np.log10(np.where(size > 0, size, 1.0))) - 9)
+    rounded: Values = np.rint(values / unit) * unit
+    return rounded

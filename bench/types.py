@@ -34,8 +34,10 @@ TASK_TITLES: Mapping[Task, str] = {
 
 Direction = Literal["higher", "lower"]
 Needs = Literal["fused", "sources", "reference"]
-ColourRule = Literal["per_channel", "native"]
-Origin = Literal["official weights", "retrained", "reimplemented", "published outputs"]
+ColourRule = Literal["per_channel", "luma", "native"]
+Origin = Literal[
+    "official weights", "retrained", "reimplemented", "published outputs", "user weights"
+]
 
 
 class FusebenchError(Exception):
@@ -95,6 +97,11 @@ class Fidelity:
         Share of pixels, in [0, 1], that differ by at most one grey level.
     mean_abs, max_abs : float
         Mean and maximum absolute difference, in grey levels.
+    equal : float or None
+        Share of equal pixels, in [0, 1]; None where it was not recorded.
+    psnr : float or None
+        Peak signal-to-noise ratio over all compared pixels, in dB; infinite where all are equal,
+        None where it was not recorded.
     """
 
     against: str
@@ -102,6 +109,8 @@ class Fidelity:
     within_one: float
     mean_abs: float
     max_abs: float
+    equal: float | None = None
+    psnr: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +170,56 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightFile:
+    """One file of a set of weights.
+
+    Attributes
+    ----------
+    name : str
+        File name as its authors published it.
+    sha256 : str
+        Digest of its bytes.
+    url : str
+        Public address with a pinned commit, "" where there is none that stays the same.
+    """
+
+    name: str
+    sha256: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A set of weights of one method.
+
+    Attributes
+    ----------
+    name : str
+        What ``--weights NAME`` takes, such as "official".
+    origin : Origin
+        Who trained them.
+    files : tuple of WeightFile
+        All its files; which of them are read may depend on the method's options.
+    licence : str
+        Terms, "none stated" where the authors state none.
+    home : str
+        Web page of the authors.
+    trained_on : tuple of str
+        Datasets seen in training, as far as is known.
+    notes : str
+        What a user should know: which file is which, how they were converted.
+    """
+
+    name: str
+    origin: Origin
+    files: tuple[WeightFile, ...]
+    licence: str
+    home: str
+    trained_on: tuple[str, ...] = ()
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
     """What is known of one fusion method.
 
@@ -170,26 +229,30 @@ class Method:
         Name in code, spelling of the papers, and full name.
     tasks : tuple of Task
         Kinds of fusion its paper claims.
-    colour : {"per_channel", "native"}
-        How colour sources are fused: each channel by itself, or by the method's own rule. A grey
-        source beside a colour one stands for each of its channels.
+    colour : {"per_channel", "luma", "native"}
+        How colour sources are fused: each channel by itself, luma only with the shared rule for
+        chroma, or by the method's own rule. A grey source beside a colour one stands for each of
+        its channels.
     reference, doi : str
         Source paper.
     origin : Origin
         Where its behaviour comes from.
     factory : callable
         ``factory(**options)`` gives the function that fuses tensors ``(N, 1 or 3, H, W)`` in
-        [0, 1]; loading happens in the factory, never in the function that is timed.
+        [0, 1]; loading happens in the factory, never in the function that is timed. Where the
+        method has weights, the factory takes their files as its only positional argument.
     runs_on : {"cpu", "any"}
         "cpu" for NumPy code, "any" for torch code that follows the device of its input.
     version : int
         Goes up whenever any output can change.
-    trained_on : tuple of str
-        Datasets seen in training.
+    weights : tuple of Weights
+        Sets of weights to choose from, the default first; empty for methods without any.
     fidelity : tuple of Fidelity
         How far from the authors' own output it was measured.
     min_size : int
         Smallest height and width, in pixels, that it accepts.
+    any_number : bool
+        Whether it fuses any number of images at once; the others fuse two.
     notes : str
         What a user should know before comparing with it.
     summary : str
@@ -207,9 +270,10 @@ class Method:
     factory: Callable[..., Callable[..., Any]] = field(repr=False, compare=False)
     runs_on: Literal["cpu", "any"] = "cpu"
     version: int = 1
-    trained_on: tuple[str, ...] = ()
+    weights: tuple[Weights, ...] = ()
     fidelity: tuple[Fidelity, ...] = ()
     min_size: int = 1
+    any_number: bool = False
     notes: str = ""
     summary: str = ""
 

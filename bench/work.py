@@ -37,7 +37,7 @@ class Unit:
         The pair.
     protocol, metrics
         How to score it.
-    method, options, device
+    method, options, weights, device
         The method, with its options as JSON; "" where `image` is given.
     image : bytes or None
         The fused image as PNG, where it is known already.
@@ -50,6 +50,7 @@ class Unit:
     metrics: tuple[str, ...]
     method: str = ""
     options: str = "{}"
+    weights: str | None = None
     device: str = "cpu"
     image: bytes | None = None
 
@@ -78,7 +79,7 @@ def carry_out(unit: Unit, function: Fuse | None = None) -> Done:
         if unit.image is not None:
             fused = np.asarray(PillowImage.open(io.BytesIO(unit.image)))
         else:
-            run = function or _method(unit.method, unit.options, unit.device)
+            run = function or _method(unit.method, unit.options, unit.weights, unit.device)
             fused, seconds, memory = _timed(run, pair, unit.device)
         check_fused(pair, fused)
     except Exception as e:
@@ -157,5 +158,5 @@ def _dataset(name: str, root: str | None) -> datasets.Dataset:
 
 
 @lru_cache(maxsize=2)
-def _method(slug: str, options: str, device: str) -> methods.LoadedMethod:
-    return methods.load(slug, device=device, **json.loads(options))
+def _method(slug: str, options: str, weights: str | None, device: str) -> methods.LoadedMethod:
+    return methods.load(slug, device=device, weights=weights, **json.loads(options))

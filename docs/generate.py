@@ -112,8 +112,8 @@ def methods_page() -> str:
         "",
         "## Distance to the authors' output",
         "",
-        "| method | against | images | within 1 level | mean difference | largest |",
-        "|---|---|---:|---:|---:|---:|",
+        "| method | against | images | equal | within 1 level | mean difference | largest | PSNR |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     out += [fidelity_row(m, f) for m in METHODS for f in m.fidelity]
     for m in METHODS:
@@ -123,9 +123,11 @@ def methods_page() -> str:
 
 def fidelity_row(m: Method, f: Fidelity) -> str:
     """Give one line of the table of distances."""
+    equal = "" if f.equal is None else f"{100 * f.equal:.2f}%"
+    psnr = "" if f.psnr is None else "∞" if math.isinf(f.psnr) else f"{f.psnr:.1f} dB"
     return (
-        f"| `{m.slug}` | {f.against} | {f.images} | {100 * f.within_one:.3f}% "
-        f"| {f.mean_abs:.2g} | {f.max_abs:g} |"
+        f"| `{m.slug}` | {f.against} | {f.images} | {equal} | {100 * f.within_one:.3f}% "
+        f"| {f.mean_abs:.2g} | {f.max_abs:g} | {psnr} |"
     )
 
 

@@ -98,8 +98,9 @@ def _about(entry: EntryRow, record: Method | None) -> None:
             f"**For:** {escape(tasks)}",
             f"**Colour:** {escape(COLOUR_RULES[record.colour])}",
         ]
-        if record.trained_on:
-            lines.append(f"**Trained on:** {escape(', '.join(record.trained_on))}")
+        trained_on = sorted({name for w in record.weights for name in w.trained_on})
+        if trained_on:
+            lines.append(f"**Trained on:** {escape(', '.join(trained_on))}")
         if record.notes:
             lines.append(f"**Notes:** {escape(record.notes)}")
         st.markdown("\n\n".join(lines))

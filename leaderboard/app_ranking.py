@@ -38,7 +38,7 @@ def show() -> None:
     """Show filters, table, downloads and what the metrics mean."""
     st.header("Ranking", anchor=False)
     view = choose_view()
-    ranking = ask(board.ranking, view.evaluation, view.metrics, view.protocol)
+    ranking = ask(board.ranked, view.evaluation, view.metrics, view.protocol)
     _describe(ranking)
     if not ranking.columns:
         st.info("No scores on this dataset under this protocol yet.")
@@ -58,12 +58,17 @@ def _describe(ranking: Ranking) -> None:
         f"{e.title}. {e.pairs} pairs{references}; protocol {ranking.protocol}.\n"
         f"{ranking.rule} The ranks follow the metrics chosen above."
     )
+    if ranking.caution:
+        st.text(ranking.caution)
 
 
 def _table(ranking: Ranking, view: View) -> None:
     longest = max((len(line.label) for line in ranking.lines), default=0)
     # Pinned columns must leave room for others on a phone.
     width = min(max(90, 24 + 8 * longest), 150)
+    intervals = ranking.certain and st.toggle(
+        "95% intervals of the means", key="intervals", help="Bootstrap over scenes"
+    )
     config = {
         "Rank": st.column_config.NumberColumn(width=50, pinned=True, help="Among complete methods"),
         "Method": st.column_config.TextColumn(width=width, pinned=True),
@@ -71,6 +76,17 @@ def _table(ranking: Ranking, view: View) -> None:
             help="Pairs with an image, of all pairs. A method that lacks one is not ranked."
         ),
         "Mean rank": st.column_config.NumberColumn(help="Mean of the ranks over the metrics shown"),
+        "Places": st.column_config.TextColumn(
+            help="95% interval of the place: behind those that are significantly better, before "
+            "those that are significantly worse"
+        ),
+        "Ties": st.column_config.TextColumn(
+            help="Methods that share a letter cannot be told apart: Wilcoxon's signed ranks over "
+            "scenes (the pairs of one scene, sequence or patient together), corrected by Holm"
+        ),
+        "First": st.column_config.NumberColumn(
+            help="Share of the bootstrap resamples of scenes in which it is first"
+        ),
         "Time": st.column_config.NumberColumn(
             help="Median time of one fusion, without loading and disk; see the method's page for "
             "the machine."
@@ -78,13 +94,15 @@ def _table(ranking: Ranking, view: View) -> None:
         "Origin": st.column_config.TextColumn(help="Where the method's behaviour comes from"),
         **{
             c.slug: st.column_config.NumberColumn(
-                heading(c.metric, counts=c.counts), help=metric_help(c.metric)
+                heading(c.metric, counts=c.counts),
+                help=metric_help(c.metric),
+                width=190 if intervals else None,
             )
             for c in ranking.columns
         },
     }
     chosen = st.dataframe(
-        ranking_style(ranking),
+        ranking_style(ranking, intervals=intervals),
         hide_index=True,
         placeholder="–",
         column_config=config,

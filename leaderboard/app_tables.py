@@ -15,7 +15,16 @@ import pandas as pd
 
 from fusebench.bench.schema import EntryRow
 from fusebench.bench.types import TASK_TITLES, ColourRule, Method, Metric, Needs, Task
-from fusebench.leaderboard.board import ARROWS, Cell, Column, Competitor, Line, Ranking, places
+from fusebench.leaderboard.board import (
+    ARROWS,
+    Cell,
+    Certainty,
+    Column,
+    Competitor,
+    Line,
+    Ranking,
+    places,
+)
 from fusebench.leaderboard.export import format_value
 from fusebench.metrics import METRICS
 
@@ -35,6 +44,7 @@ SOURCES: Mapping[Task, tuple[str, str]] = {
 
 COLOUR_RULES: Mapping[ColourRule, str] = {
     "per_channel": "each colour channel by itself; a grey source stands for every channel",
+    "luma": "luma only; chroma is averaged by its distance from grey",
     "native": "the method's own rule for colour",
 }
 
@@ -101,9 +111,11 @@ def format_bound(value: float) -> str:
 # -- ranking ----------------------------------------------------------------------------------
 
 
-def cell_text(cell: Cell, pairs: int) -> str:
+def cell_text(cell: Cell, pairs: int, *, intervals: bool = False) -> str:
     """Write a mean with its mark, and with its number of pairs where that is not the usual one."""
     text = format_value(cell.mean) + MARKS.get(cell.place or 0, "")
+    if intervals and cell.low is not None:
+        text += f" [{format_value(cell.low)}, {format_value(cell.high)}]"
     return text if cell.mean is None or cell.n == pairs else f"{text} (n={cell.n})"
 
 
@@ -118,6 +130,7 @@ def ranking_frame(ranking: Ranking) -> pd.DataFrame:
                 "Method": line.label,
                 "Pairs": line.competitor.pairs,
                 "Mean rank": line.mean_rank,
+                **(_certainty(line.certainty) if ranking.certain else {}),
                 **{slug: line.cells[slug].mean for slug in slugs},
                 "Time": line.competitor.seconds,
                 "Device": line.competitor.device,
@@ -128,7 +141,13 @@ def ranking_frame(ranking: Ranking) -> pd.DataFrame:
     ).astype({"Rank": "Int64", **numbers})
 
 
-def ranking_style(ranking: Ranking) -> Styler:
+def _certainty(known: Certainty | None) -> dict[str, Any]:
+    if known is None:
+        return {"Places": None, "Ties": None, "First": None}
+    return {"Places": known.places, "Ties": known.groups, "First": known.first}
+
+
+def ranking_style(ranking: Ranking, *, intervals: bool = False) -> Styler:
     """Dress a ranking: four digits, best and second marked, incomplete lines faint."""
     frame = ranking_frame(ranking)
     total = ranking.evaluation.pairs
@@ -136,6 +155,7 @@ def ranking_style(ranking: Ranking) -> Styler:
         "Rank": lambda value: "–" if pd.isna(value) else str(value),
         "Pairs": lambda value: f"{value}/{total}" + ("" if value == total else " ⚠"),
         "Mean rank": format_value,
+        **({"First": _percent} if ranking.certain else {}),
         "Time": format_seconds,
         **{column.slug: format_value for column in ranking.columns},
     }
@@ -150,7 +170,7 @@ def ranking_style(ranking: Ranking) -> Styler:
             cell = line.cells[column.slug]
             if cell.place in _STYLES:
                 css[column.slug][i] = _STYLES[cell.place]
-            text = cell_text(cell, column.expected)
+            text = cell_text(cell, column.expected, intervals=intervals)
             if text != format_value(cell.mean):
                 style.format(_always(text), subset=([i], [column.slug]))
     return style.apply(lambda _: pd.DataFrame(css), axis=None)
@@ -158,6 +178,10 @@ def ranking_style(ranking: Ranking) -> Styler:
 
 def _always(text: str) -> Callable[[object], str]:
     return lambda _: text
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None or pd.isna(share) else f"{100 * share:.0f}%"
 
 
 def format_seconds(seconds: float | None) -> str:
@@ -331,9 +355,11 @@ def fidelity_frame(record: Method) -> pd.DataFrame:
             {
                 "Compared with": f.against,
                 "Images": f.images,
+                "Equal": "–" if f.equal is None else f"{100 * f.equal:.4g} %",
                 "Within one grey level": f"{100 * f.within_one:.4g} %",
                 "Mean difference": f"{f.mean_abs:.3g}",
                 "Largest": f"{f.max_abs:g}",
+                "PSNR": "–" if f.psnr is None else f"{f.psnr:.1f} dB",
             }
             for f in record.fidelity
         ]

@@ -5,7 +5,8 @@ The rules of a ranking:
 * one table holds one dataset, one task and one protocol, and the newest version of each metric;
 * a method that lacks a pair is shown without a rank, with the number of pairs it has;
 * a metric that is undefined on some pair for a ranked method is shown but does not count;
-* the rank is the mean of the ranks over the metrics that count, and says so.
+* the rank is the mean of the ranks over the metrics that count, and says so;
+* intervals resample scenes, and neighbours that cannot be told apart share a letter.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sqlalchemy import ColumnElement, and_, func, select, tuple_
 from sqlalchemy.orm import Session
@@ -32,6 +35,7 @@ from fusebench.bench.schema import (
     RunRow,
     ScoreRow,
 )
+from fusebench.bench.stats import Standing, can_separate, standing
 from fusebench.bench.store import Store
 from fusebench.bench.types import TASKS, Direction, InputError, Metric, Task
 from fusebench.metrics import METRICS
@@ -102,11 +106,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """Mean over `n` pairs (None where there is none) and its place, 1 being best."""
+    """Mean over `n` pairs (None where there is none) and its place, 1 being best.
+
+    `low` and `high` bound the mean at 95%, where they were asked for and there are several scenes.
+    """
 
     mean: float | None
     n: int
     place: int | None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +145,34 @@ class Competitor:
 
 
 @dataclass(frozen=True)
+class Certainty:
+    """How sure the place of a competitor is; see `fusebench.bench.stats.Standing`.
+
+    Attributes
+    ----------
+    low, high : int
+        95% interval of its place.
+    first : float
+        Probability of the first place.
+    groups : str
+        Letters; competitors that share one cannot be told apart.
+    borda : float
+        Mean share of the others that it beats, over pairs and metrics.
+    """
+
+    low: int
+    high: int
+    first: float
+    groups: str
+    borda: float
+
+    @property
+    def places(self) -> str:
+        """The interval of the place in words."""
+        return f"{self.low}" if self.low == self.high else f"{self.low}–{self.high}"
+
+
+@dataclass(frozen=True)
 class Line:
     """One competitor in a ranking; without a rank where it lacks a pair."""
 
@@ -143,6 +180,7 @@ class Line:
     rank: int | None
     mean_rank: float | None
     cells: dict[str, Cell]
+    certainty: Certainty | None = None
 
     @property
     def label(self) -> str:
@@ -158,6 +196,8 @@ class Ranking:
     protocol: str
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
+    caution: str = ""
+    standing: Standing | None = None
 
     @property
     def rule(self) -> str:
@@ -172,6 +212,11 @@ class Ranking:
             f"each a mean over {self.evaluation.pairs} pairs."
         )
 
+    @property
+    def certain(self) -> bool:
+        """Whether it says how sure it is."""
+        return self.standing is not None
+
     def frame(self) -> pd.DataFrame:
         """Give the table with plain numbers; a column of means for each metric slug."""
         records = [
@@ -179,6 +224,17 @@ class Ranking:
                 "method": line.label,
                 "rank": line.rank,
                 "mean_rank": line.mean_rank,
+                **(
+                    {}
+                    if line.certainty is None
+                    else {
+                        "rank_low": line.certainty.low,
+                        "rank_high": line.certainty.high,
+                        "first": line.certainty.first,
+                        "groups": line.certainty.groups,
+                        "borda": line.certainty.borda,
+                    }
+                ),
                 "pairs": line.competitor.pairs,
                 "failed": line.competitor.failed,
                 "device": line.competitor.device,
@@ -215,11 +271,18 @@ class Ranking:
                     "device": line.competitor.device,
                     "rank": line.rank,
                     "mean_rank": line.mean_rank,
+                    "certainty": None if line.certainty is None else asdict(line.certainty),
                     "pairs": line.competitor.pairs,
                     "failed": line.competitor.failed,
                     "seconds": line.competitor.seconds,
                     "scores": {
-                        slug: {"mean": finite(cell.mean), "pairs": cell.n, "place": cell.place}
+                        slug: {
+                            "mean": finite(cell.mean),
+                            "low": finite(cell.low),
+                            "high": finite(cell.high),
+                            "pairs": cell.n,
+                            "place": cell.place,
+                        }
                         for slug, cell in line.cells.items()
                     },
                 }
@@ -385,6 +448,97 @@ def ranking(
     ]
     lines.sort(key=lambda x: (x.rank is None, x.rank or 0, -x.competitor.pairs, x.label))
     return Ranking(evaluation, protocol, tuple(columns), tuple(lines))
+
+
+def ranked(
+    store: Store,
+    evaluation: Evaluation,
+    metrics: str | Iterable[str] = "all",
+    protocol: str = "canonical",
+) -> Ranking:
+    """Rank all competitors and say how sure the order is; see `ranking`."""
+    return with_certainty(store, ranking(store, evaluation, metrics, protocol))
+
+
+def with_certainty(store: Store, ranking: Ranking) -> Ranking:
+    """Add to a ranking how sure it is: intervals of means and places, and what ties.
+
+    Only competitors with a rank and metrics that count take part; with fewer than two of them, or
+    of scenes, the ranking is returned as it is.
+    """
+    ranked = [line for line in ranking.lines if line.rank is not None]
+    counted = [c.metric for c in ranking.columns if c.counts]
+    values, scenes = _values(store, ranking, [line.competitor for line in ranked], counted)
+    signs = np.array([-1.0 if m.direction == "higher" else 1.0 for m in counted])
+    found = standing(signs[:, None, None] * values, scenes)
+    if found is None:
+        return ranking
+    low, high = np.sort(signs[:, None] * np.stack([found.mean_low, found.mean_high]), axis=0)
+    lines = []
+    for i, line in enumerate(ranked):
+        letters = "".join(
+            _letter(number) for number, group in enumerate(found.groups) if i in group
+        )
+        cells = {
+            m.slug: replace(line.cells[m.slug], low=float(low[k, i]), high=float(high[k, i]))
+            for k, m in enumerate(counted)
+        }
+        certainty = Certainty(
+            low=int(found.low[i]),
+            high=int(found.high[i]),
+            first=float(found.first[i]),
+            groups=letters,
+            borda=float(found.borda[i]),
+        )
+        lines.append(replace(line, cells={**line.cells, **cells}, certainty=certainty))
+    caution = ""
+    if not can_separate(len(ranked), found.scenes):
+        caution = (
+            f"{found.scenes} independent scenes are too few for Wilcoxon's test to separate any "
+            f"two of {len(ranked)} methods at 5%."
+        )
+    rest = ranking.lines[len(ranked) :]
+    return replace(ranking, lines=(*lines, *rest), caution=caution, standing=found)
+
+
+def _letter(number: int) -> str:
+    """Name a group: a to z, then a1 to z1, and so on."""
+    return chr(ord("a") + number % 26) + (str(number // 26) if number >= 26 else "")
+
+
+def _values(
+    store: Store, ranking: Ranking, competitors: list[Competitor], metrics: list[Metric]
+) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """Give scores ``(metrics, competitors, pairs)``, NaN where there is none, and the scenes."""
+    place = {(c.entry_id, c.device): i for i, c in enumerate(competitors)}
+    index = {m.slug: k for k, m in enumerate(metrics)}
+    with store.engine.connect() as connection:
+        pairs = connection.execute(
+            select(PairRow.id, PairRow.scene).where(_in(ranking.evaluation)).order_by(PairRow.id)
+        ).all()
+        column = {row.id: n for n, row in enumerate(pairs)}
+        values = np.full((len(metrics), len(competitors), len(pairs)), np.nan)
+        statement = (
+            select(
+                FusedRow.entry_id,
+                FusedRow.device,
+                FusedRow.pair_id,
+                ScoreRow.metric,
+                ScoreRow.value,
+            )
+            .join(FusedRow, FusedRow.id == ScoreRow.fused_id)
+            .join(PairRow, PairRow.id == FusedRow.pair_id)
+            .where(
+                _in(ranking.evaluation),
+                ScoreRow.protocol == ranking.protocol,
+                ScoreRow.value.is_not(None),
+                _newest(metrics),
+            )
+        )
+        for entry_id, device, pair_id, metric, value in connection.execute(statement):
+            if (entry_id, device) in place:
+                values[index[metric], place[entry_id, device], column[pair_id]] = value
+    return values, np.array([row.scene for row in pairs], dtype=str)
 
 
 def pair_scores(

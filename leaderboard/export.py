@@ -36,13 +36,15 @@ _LATEX = {
 }
 
 
-def export(rankings: Sequence[Ranking], form: str) -> str:
+def export(rankings: Sequence[Ranking], form: str, *, intervals: bool = False) -> str:
     """Write rankings as text.
 
     Parameters
     ----------
     rankings : sequence of Ranking
     form : {"json", "csv", "latex", "markdown"}
+    intervals : bool
+        Whether LaTeX and Markdown show the 95% interval of each mean; JSON always holds them.
 
     Returns
     -------
@@ -74,6 +76,7 @@ def export(rankings: Sequence[Ranking], form: str) -> str:
         template.render(
             ranking=r,
             task=TASK_TITLES[r.evaluation.task],
+            intervals=intervals,
         ).rstrip()
         for r in rankings
     )
@@ -82,6 +85,13 @@ def export(rankings: Sequence[Ranking], form: str) -> str:
 def number(cell: Cell) -> str:
     """Write a mean with four significant digits; a missing one is a dash."""
     return format_value(cell.mean)
+
+
+def interval(cell: Cell) -> str:
+    """Write the interval of a mean; nothing where it has none."""
+    if cell.low is None:
+        return ""
+    return f"[{format_value(cell.low)}, {format_value(cell.high)}]"
 
 
 def format_value(value: float | None) -> str:
@@ -122,5 +132,6 @@ def _templates() -> jinja2.Environment:
     environment.filters["md"] = _escape_markdown
     environment.filters["tex"] = _escape_latex
     environment.filters["number"] = number
+    environment.filters["interval"] = interval
     environment.filters["tex_heading"] = _latex_heading
     return environment

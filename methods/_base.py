@@ -1,13 +1,14 @@
 """The one interface of all fusion methods, and what they share.
 
 A method file holds a registered factory. The factory takes keyword options and returns a function
-of two float32 tensors ``(N, 1 or 3, H, W)`` in [0, 1] that returns one of the same kind. torch is
-imported when a method is loaded, not when it is listed.
+of two float32 tensors ``(N, 1 or 3, H, W)`` in [0, 1] that returns one of the same kind. Where a
+method has weights, its factory takes their files first (`fusebench.methods._weights.WeightFiles`)
+and returns a ``torch.nn.Module``. torch is imported when a method is loaded, not when it is listed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -24,13 +25,17 @@ from fusebench.bench.types import (
     Method,
     Origin,
     Task,
+    Weights,
 )
+from fusebench.methods._checks import require_count
+from fusebench.methods._colour import fuse_chroma, join_luma, split_luma
+from fusebench.methods._weights import choose
 
 if TYPE_CHECKING:
     import torch
 
-    TensorFusion: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-    """Fuses two batches ``(N, 1 or 3, H, W)`` with values in [0, 1]."""
+    TensorFusion: TypeAlias = Callable[..., torch.Tensor]
+    """Fuses batches ``(N, 1 or 3, H, W)`` with values in [0, 1]; two, unless the record says so."""
 else:
     # Listing the methods must not import torch.
     TensorFusion: TypeAlias = Callable[..., Any]
@@ -53,9 +58,10 @@ def method(
     tasks: tuple[Task, ...] = TASKS,
     runs_on: Literal["cpu", "any"] = "cpu",
     version: int = 1,
-    trained_on: tuple[str, ...] = (),
+    weights: tuple[Weights, ...] = (),
     fidelity: tuple[Fidelity, ...] = (),
     min_size: int = 1,
+    any_number: bool = False,
     notes: str = "",
 ) -> Callable[[Callable[..., TensorFusion]], Callable[..., TensorFusion]]:
     """Register a factory; the parameters are those of `fusebench.bench.types.Method`."""
@@ -74,9 +80,10 @@ def method(
                 factory=factory,
                 runs_on=runs_on,
                 version=version,
-                trained_on=trained_on,
+                weights=weights,
                 fidelity=fidelity,
                 min_size=min_size,
+                any_number=any_number,
                 notes=notes,
                 summary=(factory.__doc__ or "").strip().split("\n")[0],
             )
@@ -136,19 +143,34 @@ class LoadedMethod:
         All its options with the values in force.
     device : str
         "cpu" or "cuda": where it computes.
+    origin : str
+        Where its behaviour comes from: the record's, or that of the weights in use.
+    weights_digest : str or None
+        sha256 of the weights in use.
     """
 
     record: Method
     options: Mapping[str, Any]
     device: str
     _function: TensorFusion
+    origin: str = ""
+    weights_digest: str | None = None
 
-    def __call__(self, a: Any, b: Any) -> Any:
-        """Fuse two source images.
+    @property
+    def parameters(self) -> int | None:
+        """Number of learned values, frozen ones included; None where there is no network."""
+        import torch
+
+        if not isinstance(self._function, torch.nn.Module):
+            return None
+        return sum(p.numel() for p in self._function.parameters())
+
+    def __call__(self, a: Any, b: Any, *more: Any) -> Any:
+        """Fuse two source images, or more where the method takes any number.
 
         Parameters
         ----------
-        a, b : array, shape (H, W) or (H, W, 3), uint8 or float in [0, 1]
+        a, b, *more : array, shape (H, W) or (H, W, 3), uint8 or float in [0, 1]
             Source images in the order of their task (see `fusebench.bench.types.Pair`). Tensors
             ``(N, 1 or 3, H, W)`` in [0, 1] are accepted too.
 
@@ -161,57 +183,80 @@ class LoadedMethod:
         Raises
         ------
         InputError
-            If type, shape or range do not fit, or the images are smaller than the method allows.
+            If type, shape or range do not fit, the images are smaller than the method allows, or
+            there are more than two and the method takes two.
         """
         import torch
 
-        if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
-            return self.fuse(a, b)
-        exact = np.asarray(a).dtype == np.uint8 and np.asarray(b).dtype == np.uint8
-        tensors = [_to_tensor(name, value) for name, value in (("a", a), ("b", b))]
+        sources = (a, b, *more)
+        if all(isinstance(source, torch.Tensor) for source in sources):
+            return self.fuse(*sources)
+        exact = all(np.asarray(source).dtype == np.uint8 for source in sources)
+        tensors = [_to_tensor(_name(i), source) for i, source in enumerate(sources)]
         fused = self.fuse(*tensors)[0].cpu().numpy()
         image = fused[0] if fused.shape[0] == 1 else np.ascontiguousarray(np.moveaxis(fused, 0, 2))
         return to_8_bit(image.astype(np.float64) * 255.0) if exact else image
 
-    def fuse(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    def fuse(self, a: torch.Tensor, b: torch.Tensor, *more: torch.Tensor) -> torch.Tensor:
         """Fuse batches of source tensors ``(N, 1 or 3, H, W)`` with values in [0, 1].
 
         Raises
         ------
         InputError
-            If shapes do not fit, or the images are smaller than the method allows.
+            If shapes do not fit, the images are smaller than the method allows, or there are more
+            than two and the method takes two.
         RuntimeError
             If the method itself returns something that is not an image.
         """
         import torch
 
-        for name, tensor in (("a", a), ("b", b)):
+        if more and not self.record.any_number:
+            raise InputError(
+                f"{self.record.slug} fuses two images, got {2 + len(more)}; "
+                "fuse its result with the next image, or take a method for any number"
+            )
+        sources = (a, b, *more)
+        for i, tensor in enumerate(sources):
             if tensor.ndim != 4 or tensor.shape[1] not in (1, 3):
                 raise InputError(
-                    f"{name} has shape {tuple(tensor.shape)}; expected (N, 1 or 3, H, W)"
+                    f"{_name(i)} has shape {tuple(tensor.shape)}; expected (N, 1 or 3, H, W)"
                 )
-        if a.shape[0] != b.shape[0] or a.shape[2:] != b.shape[2:]:
-            raise InputError(
-                f"a has shape {tuple(a.shape)}, but b has shape {tuple(b.shape)}; "
-                "sources must have the same number, height and width"
-            )
+            if a.shape[0] != tensor.shape[0] or a.shape[2:] != tensor.shape[2:]:
+                raise InputError(
+                    f"a has shape {tuple(a.shape)}, but {_name(i)} has shape "
+                    f"{tuple(tensor.shape)}; sources must have the same number, height and width"
+                )
         height, width = a.shape[2:]
         if min(height, width) < self.record.min_size:
             raise InputError(
                 f"{self.record.slug} needs images of at least {self.record.min_size}x"
                 f"{self.record.min_size} pixels, got {height}x{width}"
             )
-        channels = max(a.shape[1], b.shape[1])
+        channels = max(tensor.shape[1] for tensor in sources)
         shape = (a.shape[0], channels, height, width)
-        a = a.to(self.device, torch.float32).expand(shape)
-        b = b.to(self.device, torch.float32).expand(shape)
-        if self.record.colour == "per_channel":
-            a, b = (x.reshape(-1, 1, height, width) for x in (a, b))
-        with torch.inference_mode():
-            fused = self._function(a, b).reshape(shape)
+        # Convolutions in TF32 keep 10 bits of the mantissa: whole grey levels would differ.
+        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+            fused = self._by_colour_rule(
+                [tensor.to(self.device, torch.float32) for tensor in sources], shape
+            ).reshape(shape)
         if not bool(torch.isfinite(fused).all()):
             raise RuntimeError(f"{self.record.slug} returned NaN or infinite values")
         return fused
+
+    def _by_colour_rule(
+        self, sources: Sequence[torch.Tensor], shape: tuple[int, int, int, int]
+    ) -> torch.Tensor:
+        if self.record.colour == "luma" and shape[1] == 3:
+            lumas, chromas = zip(*map(split_luma, sources), strict=True)
+            return join_luma(self._function(*lumas), fuse_chroma(*chromas))
+        sources = [source.expand(shape) for source in sources]
+        if self.record.colour == "per_channel":
+            sources = [source.reshape(-1, 1, *shape[2:]) for source in sources]
+        return self._function(*sources)
+
+
+def _name(position: int) -> str:
+    return "ab"[position] if position < 2 else f"source {position + 1}"
 
 
 def _to_tensor(name: str, value: ArrayLike) -> torch.Tensor:
@@ -231,7 +276,12 @@ def _to_tensor(name: str, value: ArrayLike) -> torch.Tensor:
 
 
 def load(
-    slug: str, *, device: str = "auto", weights: str | None = None, **options: Any
+    slug: str,
+    *,
+    device: str = "auto",
+    weights: str | None = None,
+    tile: int | None = None,
+    **options: Any,
 ) -> LoadedMethod:
     """Make a method ready to fuse.
 
@@ -242,7 +292,12 @@ def load(
     device : {"auto", "cpu", "cuda"}
         Where to compute. "auto" takes a GPU where there is one and the method can use it.
     weights : str, optional
-        Name or path of weights, for methods that have any.
+        Name of one of the method's sets of weights, or a file or folder of your own; the default
+        is the first set of its record.
+    tile : int, optional
+        Longest side, in pixels, that a network computes at once. Larger images are computed in
+        overlapping tiles, with the same result, where a pixel depends on its surroundings only;
+        other methods do not heed it. The default is 1024.
     **options
         Options of the method; the defaults are the paper's.
 
@@ -256,13 +311,33 @@ def load(
     UnknownNameError
         If there is no such method.
     InputError
-        If an option or device does not fit.
+        If an option or device does not fit, or weights are not what they should be.
+    MissingDataError
+        If the weights are not here.
     """
     record = METHODS[slug]
-    if weights is not None:
-        raise InputError(f"{slug} has no weights; leave weights={weights!r} out")
     values = check_options(record, options)
-    return LoadedMethod(record, values, resolve_device(device, record), record.factory(**values))
+    if tile is not None:
+        tile = int(_coerce("tile", tile, int))
+        require_count("tile", tile)
+    device = resolve_device(device, record)
+    if weights is None and not record.weights:
+        return LoadedMethod(record, values, device, record.factory(**values), record.origin)
+    files = choose(record, weights)
+    function = _on_device(record.factory(files, **values), device, tile)
+    return LoadedMethod(record, values, device, function, files.origin, files.digest)
+
+
+def _on_device(function: TensorFusion, device: str, tile: int | None) -> TensorFusion:
+    import torch
+
+    from fusebench.methods._networks.base import FusionNetwork
+
+    if tile is not None and isinstance(function, FusionNetwork):
+        function.tile = tile
+    if isinstance(function, torch.nn.Module):
+        return function.to(device).eval().requires_grad_(False)
+    return function
 
 
 def resolve_device(device: str, record: Method) -> str:

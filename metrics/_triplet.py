@@ -136,7 +136,7 @@ class Triplet:
         )
 
     def strips(
-        self, window: int = 1, border: Border | None = None, pixels: int = STRIP
+        self, window: int = 1, border: Border | None = None, pixels: int = 0
     ) -> Iterator[Triplet]:
         """Cut the images into strips of rows, whose full windows together are all there are.
 
@@ -151,14 +151,14 @@ class Triplet:
         border : {"extrapolate", "mirror", "replicate", "zero"}, optional
             Surround the images with one row and column first; see `pad`.
         pixels : int
-            About how many a strip has.
+            About how many a strip has; by default `STRIP`.
 
         Yields
         ------
         Triplet
         """
         count, height, width = self.shape
-        step = max(pixels // (count * width), 1)
+        step = max((pixels or STRIP) // (count * width), 1)
         reach = 0 if border is None else 1
         last = height + 2 * reach - window + 1
         if is_torch_array(self.a):

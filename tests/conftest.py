@@ -11,11 +11,16 @@ import pytest
 from fusebench.bench.images import Image, write_image
 
 
+def shared_folder() -> Path:
+    """Where images, published values and official weights are, if they are here at all."""
+    named = os.environ.get("FUSEBENCH_SHARED")
+    return Path(named) if named else Path(__file__).resolve().parents[2] / "shared"
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The shared folder of images and published values; the test is skipped where it is absent."""
-    named = os.environ.get("FUSEBENCH_SHARED")
-    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared"
+    folder = shared_folder()
     if not (folder / "golden").is_dir():
         pytest.skip("no shared folder of images and published values (set FUSEBENCH_SHARED)")
     return folder
@@ -29,6 +34,8 @@ def _own_cache_and_database(
     folder = tmp_path_factory.mktemp("fusebench")
     monkeypatch.setenv("FUSEBENCH_CACHE", str(folder / "cache"))
     monkeypatch.setenv("FUSEBENCH_DB", f"sqlite:///{folder / 'results.db'}")
+    if "FUSEBENCH_WEIGHTS" not in os.environ:
+        monkeypatch.setenv("FUSEBENCH_WEIGHTS", str(shared_folder() / "weights"))
 
 
 def picture(seed: int, height: int = 48, width: int = 64, channels: int = 1) -> Image:

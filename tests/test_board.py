@@ -197,6 +197,39 @@ def test_hostile_names_are_text_in_every_format(table: Table) -> None:
     assert export([ranking], "csv").count("\n") == 2  # the quoted name holds one of them
 
 
+def test_certainty_is_added_where_it_can_be(table: Table) -> None:
+    table.add("alone", {"en": [7, 6, 5]})
+    assert not board.with_certainty(table.store, table.ranking()).certain
+    table.add("worse", {"en": [6, 5, 4.5], "ag": [1, 1, 1]})
+    ranking = board.with_certainty(table.store, table.ranking())
+    known = {line.label: line.certainty for line in ranking.lines}
+    assert known["alone"] is not None
+    assert (known["alone"].low, known["alone"].high, known["alone"].first) == (1, 2, 1.0)
+    # Three scenes can never separate two methods at 5%.
+    assert known["alone"].groups == "a"
+    assert ranking.caution.startswith("3 independent scenes are too few")
+    cell = ranking.lines[0].cells["en"]
+    assert cell.low is not None
+    assert cell.high is not None
+    assert cell.low < 6 < cell.high
+    assert ranking.lines[0].cells["ag"].low is None
+    assert "[" in export([ranking], "latex", intervals=True).split("midrule")[1]
+    assert "[" not in export([ranking], "latex").split("midrule")[1]
+    assert "| 1–2 | a |" in export([ranking], "markdown")
+    assert export([ranking], "latex").count("{") == export([ranking], "latex").count("}")
+
+
+def test_intervals_of_lower_is_better_are_the_right_way_round(table: Table) -> None:
+    table.add("x", {"mse": [10, 20, 30]})
+    table.add("y", {"mse": [11, 25, 50]})
+    ranking = board.with_certainty(table.store, table.ranking())
+    cell = ranking.lines[0].cells["mse"]
+    assert ranking.lines[0].label == "x"
+    assert cell.low is not None
+    assert cell.high is not None
+    assert cell.low < 20 < cell.high
+
+
 def test_formats(table: Table) -> None:
     table.add("x_1", {"en": [7, 7, 7], "qabf": [0.5, 0.5, 0.5]})
     table.add("y", {"en": [6, 6, 6], "qabf": [0.25, 0.25, 0.25]})

@@ -18,6 +18,7 @@ from scipy.signal import convolve2d
 
 from fusebench.bench.types import Image, InputError, MissingDataError, UnknownNameError
 from fusebench.methods import METHODS, LoadedMethod, load
+from fusebench.methods._colour import fuse_chroma, join_luma, split_luma
 from fusebench.methods._guided import box_mean, guided_filter
 from fusebench.methods._pyramid import (
     choose_max,
@@ -31,7 +32,8 @@ from fusebench.methods._pyramid import (
 SLUGS = METHODS.slugs
 
 # Methods that do not give an image back when they fuse it with itself, and why not.
-NOT_IDENTITY: dict[str, str] = {}
+_LEARNED = "what comes out of a network is near what went in, and no more"
+NOT_IDENTITY: dict[str, str] = {m.slug: _LEARNED for m in METHODS if m.weights}
 
 # Methods that put the strongest detail of either source into the result.
 DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff")
@@ -243,8 +245,10 @@ def test_unknown_option_is_refused(slug: str) -> None:
 
 @each_method
 def test_weights_are_refused_by_methods_without(slug: str) -> None:
-    if "weights" in METHODS[slug].options:
-        pytest.skip(f"{slug} has weights")
+    if METHODS[slug].weights:
+        with pytest.raises(InputError, match=r"has no weights 'best\.pth', and there is no"):
+            load(slug, weights="best.pth")
+        return
     with pytest.raises(InputError, match="has no weights"):
         load(slug, weights="best.pth")
 
@@ -586,3 +590,22 @@ def test_guided_filter_of_a_flat_guide_is_two_means() -> None:
     source = picture(20, 20).astype(float)
     smooth = guided_filter(np.full((20, 20), 77.0), source, 3, 1e-6)
     np.testing.assert_allclose(smooth, box_mean(box_mean(source, 3), 3), atol=1e-9)
+
+
+# Colour
+
+
+def test_luma_and_chroma_are_taken_apart_and_put_together() -> None:
+    image = torch.rand(2, 3, 9, 7, generator=torch.Generator().manual_seed(1))
+    y, chroma = split_luma(image)
+    assert (join_luma(y, chroma) - image).abs().max() < 1e-6
+    expected = 0.299 * image[:, :1] + 0.587 * image[:, 1:2] + 0.114 * image[:, 2:]
+    assert (y - expected).abs().max() < 1e-6
+    assert chroma.abs().max() <= 0.5
+
+
+def test_chroma_of_a_grey_source_does_not_count() -> None:
+    chroma = torch.rand(1, 2, 5, 5, generator=torch.Generator().manual_seed(2)) - 0.5
+    assert (fuse_chroma(torch.zeros_like(chroma), chroma) - chroma).abs().max() < 1e-6
+    assert fuse_chroma(torch.tensor([0.3]), torch.tensor([-0.1])).item() == pytest.approx(0.2)
+    assert fuse_chroma(torch.zeros(3), torch.zeros(3)).tolist() == [0, 0, 0]

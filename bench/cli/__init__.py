@@ -18,9 +18,11 @@ from fusebench.bench.cli import (
     fuse,
     leaderboard,
     listing,
+    report,
     run,
     score,
     show,
+    weights,
 )
 from fusebench.bench.types import FusebenchError
 
@@ -57,9 +59,11 @@ app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("diagnose")(diagnose.diagnose)
 app.command("export")(export.export_scores)
+app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.add_typer(bench.app, name="bench")
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(weights.app, name="weights")
 
 # Typer brings its own copy of click, so the class is found through one that it exports.
 _UsageError: Any = typer.BadParameter.__mro__[1]

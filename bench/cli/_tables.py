@@ -9,12 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from fusebench.bench.types import TASK_TITLES
-from fusebench.leaderboard.board import HEADLINE, Cell, Column, Ranking
+from fusebench.leaderboard.board import HEADLINE, Cell, Column, Line, Ranking
 from fusebench.leaderboard.export import format_value, number
 
 # Marks besides colour, for terminals and eyes that show none.
 _MARKS = {1: ("¹", "bold green"), 2: ("²", "cyan")}
-_FIXED = 36
+_FIXED = 48
 _CELL = 10
 
 
@@ -47,7 +47,12 @@ def print_ranking(out: Console, ranking: Ranking, *, every: bool = False) -> Non
         blocks = [telling[:fitting]]
     for block in blocks:
         out.print(_table(ranking, block))
-    out.print(Text("¹ best, ² second; arrows point to better", style="dim"))
+    marks = "¹ best, ² second; arrows point to better"
+    if ranking.certain:
+        marks += "; places: 95% interval; methods that share a letter are not separable"
+    out.print(Text(marks, style="dim"))
+    if ranking.caution:
+        out.print(ranking.caution)
 
 
 def _table(ranking: Ranking, columns: Sequence[Column]) -> Table:
@@ -56,6 +61,9 @@ def _table(ranking: Ranking, columns: Sequence[Column]) -> Table:
     table.add_column("Method", no_wrap=True, max_width=18)
     table.add_column("Pairs", justify="right")
     table.add_column("Mean\nrank", justify="right")
+    if ranking.certain:
+        table.add_column("Places", justify="right", no_wrap=True)
+        table.add_column("Ties", no_wrap=True)
     for column in columns:
         table.add_column(column.heading, justify="right", no_wrap=True)
     for line in ranking.lines:
@@ -66,9 +74,15 @@ def _table(ranking: Ranking, columns: Sequence[Column]) -> Table:
             Text(line.label),
             Text(pairs, style="" if complete else "red"),
             format_value(line.mean_rank),
+            *(_certainty(line) if ranking.certain else ()),
             *(_cell(line.cells[c.slug]) for c in columns),
         )
     return table
+
+
+def _certainty(line: Line) -> tuple[str, str]:
+    known = line.certainty
+    return ("–", "") if known is None else (known.places, known.groups)
 
 
 def _cell(cell: Cell) -> Text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,18 +15,23 @@ def fuse(
     a: Annotated[Path, typer.Argument(help="Infrared, near, under-exposed or functional image.")],
     b: Annotated[Path, typer.Argument(help="Visible, far, over-exposed or MRI image.")],
     out: Annotated[Path, typer.Option("-o", "--output", help="Where to write the fused image.")],
+    more: Annotated[
+        list[Path] | None, typer.Argument(help="Further images, for methods of any number.")
+    ] = None,
     device: Device = "auto",
     weights: Annotated[str | None, typer.Option(help="Name or path of weights.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option.")
     ] = None,
 ) -> None:
-    """Fuse two images into a file."""
+    """Fuse two images, or more, into a file."""
     from fusebench import methods
     from fusebench.bench.images import read_image, require_same_size, write_image
 
-    image_a, image_b = read_image(a), read_image(b)
-    require_same_size({str(a): image_a, str(b): image_b})
-    loaded = methods.load(method, device=device, weights=weights, **parse_settings(settings))
-    write_image(out, loaded(image_a, image_b))
+    paths = [a, b, *(more or [])]
+    sources = [read_image(path) for path in paths]
+    require_same_size({str(path): image for path, image in zip(paths, sources, strict=True)})
+    options: dict[str, Any] = {**parse_settings(settings)}
+    loaded = methods.load(method, device=device, weights=weights, **options)
+    write_image(out, loaded(*sources))
     typer.echo(out)

@@ -40,7 +40,7 @@ def run(
     from fusebench.bench.runner import run_suite
     from fusebench.bench.store import Store, default_url, shown_url
     from fusebench.bench.suite import load_suite
-    from fusebench.leaderboard.board import find_evaluations, ranking
+    from fusebench.leaderboard.board import find_evaluations, ranked
 
     chosen = load_suite(suite)
     pool = make_pool(executor, workers, scheduler)
@@ -58,7 +58,7 @@ def run(
         out = console()
         for dataset in chosen.datasets:
             for evaluation in find_evaluations(store, dataset):
-                print_ranking(out, ranking(store, evaluation, chosen.metrics, chosen.protocol))
+                print_ranking(out, ranked(store, evaluation, chosen.metrics, chosen.protocol))
     where = "" if db is None else f" --db {shown_url(db)}"
     out.print(f"\nResults: {shown_url(db or default_url())}", soft_wrap=True, highlight=False)
     out.print(f"All metrics: fusebench show{where}", soft_wrap=True, highlight=False)

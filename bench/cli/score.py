@@ -122,7 +122,7 @@ def _score_folder(
     from fusebench.bench.pool import make_pool
     from fusebench.bench.runner import find_root, score_folder
     from fusebench.bench.store import Store
-    from fusebench.leaderboard.board import find_evaluations, ranking
+    from fusebench.leaderboard.board import find_evaluations, ranked
 
     pool = make_pool("local", workers, None)
     with closing(Store.open(db)) as store:
@@ -140,5 +140,5 @@ def _score_folder(
             )
         out = console()
         for evaluation in find_evaluations(store, dataset):
-            print_ranking(out, ranking(store, evaluation, metrics, protocol))
+            print_ranking(out, ranked(store, evaluation, metrics, protocol))
     finish(report)

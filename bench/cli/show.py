@@ -25,17 +25,20 @@ def show(
     form: Annotated[
         str, typer.Option("--format", help="table, json, csv, latex or markdown.")
     ] = "table",
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="LaTeX and Markdown with 95% intervals of means.")
+    ] = False,
 ) -> None:
     """Show the ranking of each dataset and task."""
     from fusebench.bench.store import Store
-    from fusebench.leaderboard.board import find_evaluations, ranking
+    from fusebench.leaderboard.board import find_evaluations, ranked
     from fusebench.leaderboard.export import export
 
     with closing(Store.open(db, create=False)) as store:
         found = find_evaluations(store, dataset, task)
-        rankings = [ranking(store, e, metric, protocol) for e in found]
+        rankings = [ranked(store, e, metric, protocol) for e in found]
     if form != "table":
-        typer.echo(export(rankings, form))
+        typer.echo(export(rankings, form, intervals=intervals))
         return
     from fusebench.bench.cli._tables import print_ranking
 

@@ -1,0 +1,241 @@
+"""A static site of everything in a database: pages that open from a disk, with data beside them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+import fusebench
+from fusebench.bench.schema import EntryRow
+from fusebench.bench.store import Store
+from fusebench.bench.types import TASK_TITLES, InputError
+from fusebench.leaderboard import board
+from fusebench.leaderboard.app_tables import (
+    COLOUR_RULES,
+    facts_frame,
+    failures_frame,
+    fidelity_frame,
+    format_seconds,
+    heading,
+    options_frame,
+    runs_frame,
+    standing,
+)
+from fusebench.leaderboard.board import HEADLINE, Evaluation, Ranking
+from fusebench.leaderboard.draw import critical_difference, mean_chart
+from fusebench.leaderboard.export import export, format_value, interval, number
+from fusebench.methods import METHODS
+from fusebench.metrics import METRICS
+
+_ENDINGS = {"csv": "csv", "json": "json", "latex": "tex", "markdown": "md"}
+# Charts on a ranking's page; more would hide the table's message.
+_CHARTS = 6
+
+
+@dataclass(frozen=True)
+class RankingPage:
+    """A ranking and the files of its page."""
+
+    ranking: Ranking
+    stem: str
+
+    @property
+    def title(self) -> str:
+        """Task, dataset and protocol."""
+        e = self.ranking.evaluation
+        return f"{TASK_TITLES[e.task]}: {e.dataset}, protocol {self.ranking.protocol}"
+
+    @property
+    def tied_first(self) -> list[str]:
+        """Competitors that share a letter with the first."""
+        first = next((x.certainty for x in self.ranking.lines if x.certainty), None)
+        return [
+            x.label
+            for x in self.ranking.lines
+            if first and x.certainty and set(first.groups) & set(x.certainty.groups)
+        ]
+
+
+def build_site(store: Store, folder: Path) -> list[Path]:
+    """Write the site of a database.
+
+    Parameters
+    ----------
+    store : Store
+    folder : Path
+        Made if it does not exist; a site that is there already is replaced.
+
+    Returns
+    -------
+    list of Path
+        The files written, relative to `folder`.
+
+    Raises
+    ------
+    InputError
+        If the database holds no results, or the folder holds anything but a site of ours.
+    """
+    evaluations = board.evaluations(store)
+    if not evaluations:
+        raise InputError("this database holds no results; fill it with: fusebench run demo")
+    _require_own(folder)
+    pages = _rankings(store, evaluations)
+    entries = board.entries(store)
+    names = board.entry_names(entries)
+    stems = dict(zip(names, _stems("method", names.values()), strict=True))
+    context: dict[str, Any] = {
+        "version": fusebench.__version__,
+        "made": datetime.now(UTC),
+        "pages": pages,
+        "names": names,
+        "method_page": {i: f"{stem}.html" for i, stem in stems.items()},
+        "TASK_TITLES": TASK_TITLES,
+    }
+    with tempfile.TemporaryDirectory(dir=folder.parent) as made:
+        out = Path(made) / "site"
+        out.mkdir()
+        _write(out / "index.html", "index", context)
+        _write(out / "metrics.html", "metrics", {**context, "metrics": list(METRICS)})
+        for page in pages:
+            _ranking_page(out, page, context)
+        for entry in entries:
+            _method_page(store, out, entry, stems[entry.id], context)
+        (out / _MARK).write_text(f"fusebench {fusebench.__version__}\n", encoding="utf-8")
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        out.rename(folder)
+    return sorted(p.relative_to(folder) for p in folder.rglob("*") if p.name != _MARK)
+
+
+_MARK = ".fusebench-site"
+
+
+def _require_own(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give a folder for the site")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).is_file():
+        raise InputError(
+            f"{folder} holds other files, which a site would replace; give a new or empty folder"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _rankings(store: Store, evaluations: Iterable[Evaluation]) -> list[RankingPage]:
+    protocols = board.protocols_used(store)
+    found = [
+        ranking
+        for evaluation in evaluations
+        for protocol in protocols
+        for ranking in [board.ranked(store, evaluation, "all", protocol)]
+        if ranking.columns
+    ]
+    titles = [f"{r.evaluation.task} {r.evaluation.dataset} {r.protocol}" for r in found]
+    return [
+        RankingPage(ranking, stem)
+        for ranking, stem in zip(found, _stems("ranking", titles), strict=True)
+    ]
+
+
+def _stems(kind: str, names: Iterable[str]) -> list[str]:
+    """Name files after anything: letters and digits, numbered where that is not enough."""
+    stems: list[str] = []
+    for name in names:
+        plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
+        stem = f"{kind}-{plain}".rstrip("-")
+        tries = (stem if i == 1 else f"{stem}-{i}" for i in count(1))
+        stems.append(next(t for t in tries if t not in stems))
+    return stems
+
+
+def _ranking_page(out: Path, page: RankingPage, context: Mapping[str, Any]) -> None:
+    ranking = page.ranking
+    for form, ending in _ENDINGS.items():
+        text = export([ranking], form, intervals=True)
+        (out / f"{page.stem}.{ending}").write_text(text + "\n", encoding="utf-8")
+    order = {slug: i for i, slug in enumerate(HEADLINE)}
+    telling = sorted(ranking.columns, key=lambda c: order.get(c.slug, len(order)))
+    charts = [(c, mean_chart(ranking.lines, c)) for c in telling if c.counts]
+    found = ranking.standing
+    diagram = ""
+    if found is not None and found.overall is not None:
+        labels = [line.label for line in ranking.lines if line.rank is not None]
+        diagram = critical_difference(labels, found.overall)
+    _write(
+        out / f"{page.stem}.html",
+        "ranking",
+        {
+            **context,
+            "page": page,
+            "ranking": ranking,
+            "columns": [(c, heading(c.metric, counts=c.counts)) for c in telling],
+            "charts": [(c, svg) for c, svg in charts if svg][:_CHARTS],
+            "diagram": diagram,
+            "downloads": [(form, f"{page.stem}.{ending}") for form, ending in _ENDINGS.items()],
+        },
+    )
+
+
+def _method_page(
+    store: Store, out: Path, entry: EntryRow, stem: str, context: Mapping[str, Any]
+) -> None:
+    record = METHODS[entry.slug] if entry.kind == "method" and entry.slug in METHODS else None
+    pages: list[RankingPage] = context["pages"]
+    standings = [
+        (page, standing(page.ranking, line)[1], line)
+        for page in pages
+        for line in page.ranking.lines
+        if line.competitor.entry_id == entry.id
+    ]
+    runs = board.provenance(store, entry.id)
+    _write(
+        out / f"{stem}.html",
+        "method",
+        {
+            **context,
+            "entry": entry,
+            "record": record,
+            "colour": "" if record is None else COLOUR_RULES[record.colour],
+            "options": _rows(options_frame(entry, record)),
+            "fidelity": [] if record is None else _rows(fidelity_frame(record)),
+            "standings": standings,
+            "failures": _rows(failures_frame(board.failures(store, entry.id))),
+            "runs": _rows(runs_frame(runs)),
+            "facts": _rows(facts_frame(runs[0]["facts"])) if runs else [],
+        },
+    )
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
+def _write(path: Path, template: str, context: Mapping[str, Any]) -> None:
+    text = _templates().get_template(f"{template}.html.j2").render(context)
+    path.write_text(text.rstrip() + "\n", encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates" / "site"),
+        # Every value in a page may be somebody's: all of them are escaped.
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=number, value=format_value, interval=interval, seconds=format_seconds
+    )
+    return environment

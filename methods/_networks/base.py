@@ -1,0 +1,206 @@
+"""What networks that fuse have in common: tiles, blocks, borders and the saving of 8-bit images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu, pad
+
+Border = Literal["zeros", "reflect", "replicate"]
+Activation: TypeAlias = Callable[[Tensor], Tensor]
+
+
+class FusionNetwork(nn.Module):
+    """A network that turns source images into a fused one.
+
+    A subclass has `compute`, and `save` where its authors' program does more than clip.
+
+    Attributes
+    ----------
+    reach : int or None
+        Furthest pixel, in rows or columns, that a value of `compute` depends on; None where it
+        depends on the whole image. With strides it is a multiple of all of them together.
+    tile : int
+        Longest side that is computed at once where `reach` is known; a multiple of the strides.
+    """
+
+    reach: int | None = None
+    tile: int = 1024
+
+    def compute(self, *sources: Tensor) -> Tensor:
+        """Give what the network returns for sources ``(N, C, H, W)`` in [0, 1]."""
+        raise NotImplementedError
+
+    def save(self, fused: Tensor, *sources: Tensor) -> Tensor:
+        """Turn that into the images in [0, 1] that the authors' program writes."""
+        return fused.clamp(0, 1)
+
+    def forward(self, *sources: Tensor) -> Tensor:
+        """Fuse sources ``(N, C, H, W)`` with values in [0, 1] to images of that kind."""
+        fused = in_tiles(self.compute, sources, self.tile, self.reach)
+        return self.save(fused, *sources)
+
+
+def in_tiles(
+    compute: Callable[..., Tensor], sources: Sequence[Tensor], tile: int, reach: int | None
+) -> Tensor:
+    """Compute an image tile by tile, each with as much around it as its values depend on.
+
+    Parameters
+    ----------
+    compute : callable
+        Takes tensors ``(N, C, H, W)`` and returns one of the same height and width.
+    sources : sequence of Tensor
+        Its arguments.
+    tile : int
+        Side of the tiles; images no larger are computed at once.
+    reach : int or None
+        Pixels of overlap on each side; None computes at once whatever the size.
+
+    Returns
+    -------
+    Tensor
+        What ``compute(*sources)`` returns, up to the rounding of float32.
+    """
+    height, width = sources[0].shape[2:]
+    if reach is None or max(height, width) <= tile:
+        return compute(*sources)
+    whole: Tensor | None = None
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            above, before = max(top - reach, 0), max(left - reach, 0)
+            window = (
+                ...,
+                slice(above, top + tile + reach),
+                slice(before, left + tile + reach),
+            )
+            piece = compute(*(source[window] for source in sources))
+            piece = piece[..., top - above :, left - before :][..., :tile, :tile]
+            if whole is None:
+                whole = piece.new_empty((*piece.shape[:2], height, width))
+            whole[..., top : top + tile, left : left + tile] = piece
+    assert whole is not None
+    return whole
+
+
+def with_stride(
+    compute: Callable[..., Tensor], sources: Sequence[Tensor], stride: int, border: Border
+) -> Tensor:
+    """Compute with height and width made multiples of `stride`, below and to the right.
+
+    Parameters
+    ----------
+    compute : callable
+        Takes tensors ``(N, C, H, W)`` and returns one of the same height and width.
+    sources : sequence of Tensor
+        Its arguments.
+    stride : int
+        What the sides have to be multiples of.
+    border : {"zeros", "reflect", "replicate"}
+        What the new pixels are.
+
+    Returns
+    -------
+    Tensor
+        As large as the sources.
+    """
+    height, width = sources[0].shape[2:]
+    margin = (0, -width % stride, 0, -height % stride)
+    mode = "constant" if border == "zeros" else border
+    padded = [pad(source, margin, mode) for source in sources] if any(margin) else sources
+    return compute(*padded)[..., :height, :width]
+
+
+# Blocks
+
+
+class Conv(nn.Conv2d):
+    """A convolution that keeps height and width, and the activation after it.
+
+    Parameters
+    ----------
+    inputs, outputs, size : int
+        Channels, and the odd side of the kernel.
+    border : {"zeros", "reflect", "replicate"}
+        What lies outside of the image.
+    bias : bool
+        Whether a constant is added.
+    after : callable, optional
+        Activation.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        size: int = 3,
+        *,
+        border: Border = "zeros",
+        bias: bool = True,
+        after: Activation | None = None,
+    ) -> None:
+        super().__init__(inputs, outputs, size, padding=size // 2, padding_mode=border, bias=bias)
+        self.after = after
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``(N, inputs, H, W)``."""
+        x = super().forward(x)
+        return x if self.after is None else self.after(x)
+
+
+class Dense(nn.ModuleList):
+    """Blocks that each see the input and all outputs before theirs.
+
+    Parameters
+    ----------
+    blocks : sequence of Module
+    newest_first : bool
+        Whether a new output goes before the channels that were there, or after them.
+    """
+
+    def __init__(self, blocks: Sequence[nn.Module], *, newest_first: bool = False) -> None:
+        super().__init__(blocks)
+        self.newest_first = newest_first
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give the input and all outputs, put together along the channels."""
+        for block in self:
+            new = block(x)
+            x = torch.cat((new, x) if self.newest_first else (x, new), dim=1)
+        return x
+
+
+def leaky(slope: float) -> Activation:
+    """Give a leaky ReLU with a fixed slope below 0."""
+    return lambda x: leaky_relu(x, slope)
+
+
+# Saving: what authors' programs do between the network and the file
+
+
+def truncated(image: Tensor) -> Tensor:
+    """Cut images in [0, 1] down to whole grey levels, as a cast to 8 bits does."""
+    return (image.clamp(0, 1) * 255).floor() / 255
+
+
+def stretched(image: Tensor) -> Tensor:
+    """Stretch each image ``(N, C, H, W)`` so that it reaches from 0 to 1, as old SciPy saved.
+
+    An image of one value becomes black.
+    """
+    low = image.amin((1, 2, 3), keepdim=True)
+    extent = image.amax((1, 2, 3), keepdim=True) - low
+    return (image - low) / torch.where(extent > 0, extent, 1)
+
+
+def grey_of(image: Tensor) -> Tensor:
+    """Turn colour images ``(N, 3, H, W)`` of whole grey levels in [0, 1] into grey ones.
+
+    As Pillow does: BT.601 luma in steps of 2**-16, rounded.
+    """
+    red, green, blue = (image * 255).round().to(torch.int32).unbind(1)
+    luma = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
+    return luma[:, None].to(image.dtype) / 255

@@ -1,0 +1,202 @@
+"""What authors' own code returned, and how far a method here is from it.
+
+`EVIDENCE` says for each method what its record's `fidelity` was measured on, in the same order;
+``test_method_fidelity.py`` compares the two. To measure a method and print the entries of its
+record: ``python tests/evidence.py SLUG [FOLDER]``, with the shared folder.
+
+Where the images come from, all under the shared folder:
+
+* ``golden/classical/octave``: the authors' MATLAB code run in Octave on lossless grey pairs. For
+  DWT, Octave lacks dwt2; a replacement with exact halves was put in its place.
+* ``golden/classical/matlab``: made in MATLAB by the authors, lossless.
+* ``golden/mfifb_lytro`` and ``golden/vifb``: published with those benchmarks, made in MATLAB and
+  saved as JPEG with quality 75. Pillow's encoder with that quality gives the same pixels, so ours
+  is put through it before comparing.
+* ``golden/tang_tno``: published with the comparison of Linfeng Tang, who ran the authors' code.
+* ``golden/deep``: the authors' networks with their weights, run by us; 8 bits as their code saves.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as PillowImage
+
+from fusebench.bench.images import read_image
+from fusebench.bench.types import Fidelity, Image
+from fusebench.methods import LoadedMethod, load
+
+Compared = Iterator[tuple[Image, Image]]
+"""Our image and the authors'."""
+
+OCTAVE_PAIRS = ("lytro03", "mrict15", "road04269", "tno01", "tno05", "tno19")
+
+# VIFB's loader mixed up channels where the infrared file is grey and the visible one is not.
+VIFB_BROKEN_GFF = {"manWalking", "running", "walking2", "walkingnight"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Images of an author's code, and the options and weights that correspond to them."""
+
+    compare: Callable[[Path, LoadedMethod], Compared]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    weights: str | None = None
+
+    def measure(self, shared: Path, slug: str) -> Fidelity:
+        """Measure the distance of a method to these images."""
+        return summarise(
+            self.compare(shared, load(slug, device="cpu", weights=self.weights, **self.options))
+        )
+
+
+def as_jpeg(image: Image) -> Image:
+    stream = io.BytesIO()
+    PillowImage.fromarray(image).save(stream, "JPEG", quality=75)
+    return np.array(PillowImage.open(stream))
+
+
+def octave(
+    name: str, pairs: tuple[str, ...] = OCTAVE_PAIRS
+) -> Callable[[Path, LoadedMethod], Compared]:
+    """Give the comparison with the folder `name` of the outputs made in Octave."""
+
+    def compare(shared: Path, fuse: LoadedMethod) -> Compared:
+        golden = shared / "golden" / "classical"
+        for pair in pairs:
+            published = golden / "octave" / name / f"{pair}.png"
+            if published.is_file():
+                a, b = (read_image(golden / "inputs" / f"{pair}_{side}.png") for side in "AB")
+                yield fuse(a, b), read_image(published)
+
+    return compare
+
+
+def matlab(*published: tuple[str, str]) -> Callable[[Path, LoadedMethod], Compared]:
+    """Give the comparison with MATLAB's images, each as (sources, fused)."""
+
+    def compare(shared: Path, fuse: LoadedMethod) -> Compared:
+        golden = shared / "golden" / "classical" / "matlab"
+        for sources, fused in published:
+            a, b = (read_image(golden / "in" / f"{sources}_{side}.png") for side in "AB")
+            yield fuse(a, b), read_image(golden / "ref" / f"{fused}.png")
+
+    return compare
+
+
+def mfifb(name: str, last: int = 8) -> Callable[[Path, LoadedMethod], Compared]:
+    """Give the comparison with the folder `name` of MFIFB's images of Lytro."""
+
+    def compare(shared: Path, fuse: LoadedMethod) -> Compared:
+        sources, golden = shared / "data" / "lytro", shared / "golden" / "mfifb_lytro"
+        for number in range(1, last + 1):
+            near, far = (
+                read_image(sources / d / f"lytro-{number:02}.jpg") for d in ("near", "far")
+            )
+            yield as_jpeg(fuse(near, far)), read_image(golden / name / f"{number:02}.jpg")
+
+    return compare
+
+
+def vifb(
+    name: str,
+    *,
+    sources_saved_again: bool = False,
+    without: frozenset[str] | set[str] = frozenset(),
+) -> Callable[[Path, LoadedMethod], Compared]:
+    """Give the comparison with the folder `name` of VIFB's images."""
+
+    def compare(shared: Path, fuse: LoadedMethod) -> Compared:
+        golden = shared / "golden" / "vifb"
+        for published in sorted((golden / "fused" / name).glob("*.jpg")):
+            if published.stem not in without:
+                ir, vis = (read_image(golden / d / published.name) for d in ("IR", "VI"))
+                if sources_saved_again:
+                    ir, vis = as_jpeg(ir), as_jpeg(vis)
+                yield as_jpeg(fuse(ir, vis)), read_image(published)
+
+    return compare
+
+
+def deep(name: str, *pairs: str) -> Callable[[Path, LoadedMethod], Compared]:
+    """Give the comparison with the folder `name` of the networks' outputs; all pairs by default.
+
+    Where the output is in colour, so were the sources.
+    """
+
+    def compare(shared: Path, fuse: LoadedMethod) -> Compared:
+        golden = shared / "golden" / "deep"
+        for pair in pairs or sorted(p.stem for p in (golden / name).glob("*.png")):
+            published = read_image(golden / name / f"{pair}.png")
+            colour = "" if published.ndim == 2 else "_rgb"
+            sources = (
+                read_image(golden / "inputs" / f"{pair}_{side}{colour}.png")
+                for side in ("ir", "vi")
+            )
+            yield fuse(*sources), published
+
+    return compare
+
+
+def tang(name: str) -> Callable[[Path, LoadedMethod], Compared]:
+    """Give the comparison with the folder `name` of somebody else's runs on TNO."""
+
+    def compare(shared: Path, fuse: LoadedMethod) -> Compared:
+        golden = shared / "golden" / "tang_tno"
+        with (golden / "pairs.csv").open(newline="") as stream:
+            pairs = {row["index"]: row for row in csv.DictReader(stream)}
+        for published in sorted((golden / "fused" / name).glob("*.png")):
+            pair = pairs[published.stem]
+            ir, vis = (read_image(shared / "data" / pair[side]) for side in ("ir", "vi"))
+            yield fuse(ir, vis), read_image(published)
+
+    return compare
+
+
+EVIDENCE: dict[str, tuple[Evidence, ...]] = {
+    "dwt": (Evidence(octave("DWT")),),
+    "gff": (
+        Evidence(octave("GFF")),
+        Evidence(vifb("GFF", sources_saved_again=True, without=VIFB_BROKEN_GFF)),
+    ),
+    "ifcnn_max": (Evidence(deep("IFCNN-MAX")), Evidence(tang("IFCNN"))),
+    "ifcnn_mean": (Evidence(deep("IFCNN-MEAN")),),
+    "ifcnn_sum": (Evidence(deep("IFCNN-SUM")),),
+    "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
+    "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
+    "rp": (Evidence(octave("RP")),),
+}
+
+
+def summarise(compared: Compared) -> Fidelity:
+    """Put differences into the figures of a record."""
+    counts, images = np.zeros(256, np.int64), 0
+    for ours, theirs in compared:
+        difference = np.abs(ours.astype(int) - theirs.astype(int))
+        counts += np.bincount(difference.ravel(), minlength=256)
+        images += 1
+    levels = np.arange(256)
+    error = float((counts * levels**2).sum() / counts.sum())
+    return Fidelity(
+        against="",
+        images=images,
+        within_one=float(counts[:2].sum() / counts.sum()),
+        mean_abs=float((counts * levels).sum() / counts.sum()),
+        max_abs=float(levels[counts > 0].max()),
+        equal=float(counts[0] / counts.sum()),
+        psnr=math.inf if error == 0 else 10 * math.log10(255**2 / error),
+    )
+
+
+if __name__ == "__main__":
+    given = Path(sys.argv[2] if len(sys.argv) > 2 else Path(__file__).parents[2] / "shared")
+    for evidence in EVIDENCE[sys.argv[1]]:
+        print(evidence.measure(given, sys.argv[1]))
