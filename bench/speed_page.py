@@ -19,9 +19,9 @@ COLUMNS = ("metric", "threads", "pairs", "ms", "spread", "ratio", "same_in_skima
 
 _MEANING = """\
 `ms`: time of a triple, median of the repetitions; `spread`: their quartiles; `ratio`: over the
-yardstick, {yardstick} on the same images, timed in turn in the same process; `same_in_skimage`:
-over the functions of scikit-image that give the same value; `MB`: what the first call added to the
-memory of its process at its most."""
+yardstick, which is timed in turn with it in the same process; `same_in_skimage`: over the functions
+of scikit-image that give the same value; `MB`: what the first call added to the memory of its
+process at its most. Times are processor time on one thread and wall time on several."""
 _TITLES = {"nine": "The nine metrics", "all": "All metrics", "chosen": "These metrics"}
 
 
@@ -83,7 +83,7 @@ def page(report: Report) -> str:
         f"{_three_digits(1e3 * float(np.median([np.median(t.yardstick) for t in report.alone])))}"
         " ms.",
         "",
-        *_MEANING.format(yardstick=YARDSTICK).splitlines(),
+        *_MEANING.splitlines(),
     ]
     lines += ["", "## Suites", "", *_markdown(suite_rows(report))]
     lines += ["", "## Each metric alone", "", *_markdown(metric_rows(report))]
