@@ -39,6 +39,8 @@ Alike = Callable[[Image, Image, Image, Image], float]
 
 # Batches in which all cores share, or that go to a GPU at once.
 _PAIRS_PER_CORE, _PAIRS_ON_GPU = 32, 32
+# Batches of more metrics than the nine are shorter by this: they take seconds a pair.
+_SHORTER = 4
 # The calls of one repetition take at least so many seconds, of short ones as many as it needs.
 _SHORTEST = 0.01
 # Below this side a quarter is smaller than the window of the yardstick.
@@ -205,13 +207,17 @@ def bench_metrics(
     def whole(slugs: tuple[str, ...], count: int) -> Plan:
         if gpu:
             return plan(slugs, 1, pairs=_PAIRS_ON_GPU)
-        return plan(slugs, count, pairs=1 if count == 1 else _PAIRS_PER_CORE * count)
+        batch = _PAIRS_PER_CORE * count // _shortened(slugs)
+        return plan(slugs, count, pairs=1 if count == 1 else batch)
 
     alone = [whole((name,), 1) for name in names]
     together = {name: [whole(slugs, count) for count in counts] for name, slugs in suites.items()}
     growing = {} if gpu else suites
     pixels = {n: [plan(slugs, 1, side=side) for side in SIDES] for n, slugs in growing.items()}
-    pairs = {n: [plan(slugs, 1, pairs=count) for count in PAIRS] for n, slugs in growing.items()}
+    pairs = {
+        name: [plan(slugs, 1, pairs=n) for n in PAIRS if n <= PAIRS[-1] // _shortened(slugs)]
+        for name, slugs in growing.items()
+    }
 
     listed = [
         *alone,
@@ -235,6 +241,10 @@ def bench_metrics(
         pixels=of(pixels),
         pairs=of(pairs),
     )
+
+
+def _shortened(metrics: tuple[str, ...]) -> int:
+    return 1 if len(metrics) <= len(NINE) else _SHORTER
 
 
 def exponent(points: Sequence[tuple[float, float]]) -> float:

@@ -73,7 +73,9 @@ def test_everything_is_timed(without_measuring: None) -> None:
     for name, slugs in (("nine", NINE), ("all", tuple(names))):
         assert {t.plan.metrics for t in report.suites[name]} == {slugs}
         assert [t.plan.threads for t in report.suites[name]] == sorted({1, cores})
-        assert [t.plan.pairs for t in report.pairs[name]] == list(PAIRS)
+        assert [t.plan.pairs for t in report.pairs[name]] == list(
+            PAIRS if name == "nine" else PAIRS[:4]
+        )
         assert [(t.plan.height, t.plan.width) for t in report.pixels[name]] == [
             (12, 16),
             (24, 32),
