@@ -93,6 +93,18 @@ def test_links_lead_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_the_counts_of_the_audit_are_those_of_the_page() -> None:
+    page = (ROOT / "docs" / "audit.md").read_text()
+    counts = re.search(r"\| all \| 1029 \| (\d+) \| (\d+) \| (\d+) \|", page)
+    assert counts is not None
+    same, explained, wrong = counts.groups()
+    words = (
+        f"{same} cells are reproduced, {explained} explained by a convention, and {wrong} "
+        "contradict themselves"
+    )
+    assert words in " ".join(README.split())
+
+
 def test_score_your_own_folder_as_printed(tmp_path: Path) -> None:
     block = next(b for b in blocks(README, "sh") if "datasets get demo" in b)
     get, make, score = shell_lines(f"```sh\n{block}```")
