@@ -1,23 +1,23 @@
-"""Write docs/metrics.md, docs/methods.md, docs/datasets.md and docs/audit.md from the records.
+"""Write the pages about metrics, methods, datasets and papers from the records.
 
 Run it after changing a record: ``python docs/generate.py``. A test fails while they differ.
 """
 
 from __future__ import annotations
 
-import inspect
 import math
 from pathlib import Path
 
-from fusebench import metrics as metrics_package
+from markdown import doi_link
+from metric_pages import metric_pages
+
 from fusebench.bench.audit import audit_all, is_near
 from fusebench.bench.doubts import find_doubts
 from fusebench.bench.paper import load_paper
-from fusebench.bench.types import TASK_TITLES, DatasetInfo, Fidelity, Method, Metric
+from fusebench.bench.types import TASK_TITLES, DatasetInfo, Fidelity, Method
 from fusebench.datasets import DATASETS
 from fusebench.leaderboard.audits import markdown_counts
 from fusebench.methods import METHODS
-from fusebench.metrics import METRICS
 
 FOLDER = Path(__file__).parent
 
@@ -25,77 +25,11 @@ FOLDER = Path(__file__).parent
 def pages() -> dict[str, str]:
     """Give the text of every generated page by file name."""
     return {
-        "metrics.md": metrics_page(),
+        **metric_pages(),
         "methods.md": methods_page(),
         "datasets.md": datasets_page(),
         "audit.md": audit_page(),
     }
-
-
-def doi_link(doi: str) -> str:
-    """Give a Markdown link, or a dash."""
-    safe = doi.replace("(", "%28").replace(")", "%29")
-    return f"[doi](https://doi.org/{safe})" if doi else "–"
-
-
-def number(value: float | None) -> str:
-    """Write a bound or identity value."""
-    if value is None:
-        return "depends on the image"
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    return f"{value:g}"
-
-
-def section(function: object, heading: str) -> str:
-    """Give one section of a numpydoc docstring as one paragraph."""
-    lines = (inspect.getdoc(function) or "").splitlines()
-    if heading not in lines:
-        return ""
-    start = lines.index(heading) + 2
-    found = []
-    for line in lines[start:]:
-        if line.startswith("---"):
-            found.pop()
-            break
-        found.append(line)
-    return " ".join(" ".join(found).split())
-
-
-def metrics_page() -> str:
-    """Describe every metric."""
-    out = [
-        "# Metrics",
-        "",
-        "Canonical definitions, on grey levels 0..255; of colour images the rounded BT.601 luma.",
-        "",
-        "| slug | label | title | better | range | needs | source |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for m in sorted(METRICS, key=lambda m: m.slug):
-        bounds = f"[{number(m.bounds[0])}, {number(m.bounds[1])}]"
-        out.append(
-            f"| [`{m.slug}`](#{m.slug}) | {m.plain_label} | {m.title} | {m.direction} | {bounds} "
-            f"| {m.needs} | {doi_link(m.doi)} |"
-        )
-    for m in sorted(METRICS, key=lambda m: m.slug):
-        out += ["", f"## {m.slug}", "", *metric_text(m)]
-    return "\n".join(out) + "\n"
-
-
-def metric_text(m: Metric) -> list[str]:
-    """Describe one metric."""
-    function = getattr(metrics_package, m.slug)
-    notes = section(function, "Notes")
-    lines = [
-        f"**{m.title}.** {m.summary}",
-        "",
-        f"* Value: {section(function, 'Returns').removeprefix('float ')}",
-        f"* Three identical images: {number(m.identity)}. Smallest side: {m.min_size} px. "
-        f"Version {m.version}.",
-        f"* Source: {m.reference}, {doi_link(m.doi)}.",
-    ]
-    return lines + (["", notes] if notes else [])
 
 
 def methods_page() -> str:
@@ -277,4 +211,5 @@ off by 0.01 to 0.47."""
 
 if __name__ == "__main__":
     for name, text in pages().items():
+        (FOLDER / name).parent.mkdir(exist_ok=True)
         (FOLDER / name).write_text(text, encoding="utf-8")

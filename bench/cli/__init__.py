@@ -23,6 +23,7 @@ from fusebench.bench.cli import (
     run,
     score,
     show,
+    trust,
     weights,
 )
 from fusebench.bench.types import FusebenchError
@@ -59,6 +60,7 @@ app.command("fuse")(fuse.fuse)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("diagnose")(diagnose.diagnose)
+app.command("trust")(trust.trust)
 app.command("audit")(audit.audit)
 app.command("export")(export.export_scores)
 app.command("report")(report.report)
