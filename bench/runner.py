@@ -127,6 +127,11 @@ class Session:
         """
         dataset = datasets.load(name, root)
         facts = dataset.inspect()
+        if any(f.other_digests for f in facts):
+            raise InputError(
+                f"{name} holds series of more than two sources, but a run fuses and scores two; "
+                f"use {dataset.info.slug}:ends, the first and last of each"
+            )
         if dataset.frozen:
             self.report.warnings += [
                 f"{name}: {difference}" for difference in datasets.verify(dataset, facts)

@@ -14,8 +14,9 @@ from metric_pages import metric_pages
 from fusebench.bench.audit import audit_all, is_near
 from fusebench.bench.doubts import find_doubts
 from fusebench.bench.paper import load_paper
-from fusebench.bench.types import TASK_TITLES, DatasetInfo, Fidelity, Method
-from fusebench.datasets import DATASETS
+from fusebench.bench.types import TASK_TITLES, DatasetInfo, Fidelity, Method, Problem
+from fusebench.datasets import DATASETS, RECORDS, downloads
+from fusebench.datasets._splits import read_split
 from fusebench.leaderboard.audits import markdown_counts
 from fusebench.methods import METHODS
 
@@ -86,9 +87,12 @@ def datasets_page() -> str:
     out = [
         "# Datasets",
         "",
-        "Nothing is downloaded on import. `fusebench datasets get demo` writes the demo pairs as",
-        "PNG files; the others are read where you keep them (`--root`), and `fusebench datasets",
-        "verify NAME --root DIR` compares them with the frozen list, pixel by pixel.",
+        "Nothing is downloaded on import. `fusebench datasets get NAME` shows the terms and",
+        "downloads what has a fixed public address, file by file at a pinned commit, into the",
+        "cache folder (`FUSEBENCH_CACHE` names another one; `datasets where NAME` says where); for",
+        "the others it says where they are. `--root DIR` reads images where you keep them, in any",
+        "of the layouts below, and `fusebench datasets verify NAME --root DIR` compares them with",
+        "the frozen list, pixel by pixel.",
         "",
         "## How a file is read",
         "",
@@ -96,23 +100,71 @@ def datasets_page() -> str:
         "resolved, an alpha channel is dropped, 16-bit grey is scaled by 255/65535 without any",
         "stretch, floating-point files are refused. File endings count in upper and lower case.",
         "Unmatched files, different sizes and files that cannot be read are named before any work",
-        "starts.",
+        "starts. Listed pixels of JPEG files are those that libjpeg-turbo decodes; another decoder",
+        "may differ by a level here and there.",
         "",
-        "| name | pairs | tasks | terms |",
-        "|---|---:|---|---|",
+        "## Is anything wrong with my pairs?",
+        "",
+        "`fusebench datasets check DIR` measures any folder of pairs, or all such folders in it:",
+        "size, channels, bits, how well the gradients of the sources agree as they are and at the",
+        "best shift of a few pixels, pairs or sources that come twice, sources that look",
+        "exchanged, images that are nearly empty. What it names is suspicious, not proved: look at",
+        "it. What is known of published datasets stands below, under known problems.",
+        "",
+        "## All datasets and splits",
+        "",
+        "Where the number of pairs is *any*, the pairs that are there are taken. *Listed* is how",
+        "many have pixels that are known here, so that `verify` can compare them; only those are",
+        "downloaded of a dataset with *any* number.",
+        "",
+        "| name | pairs | listed | tasks | `datasets get` | terms |",
+        "|---|---:|---:|---|---|---|",
     ]
     for d in DATASETS:
         for split, pairs in d.splits.items():
             name = f"{d.slug}:{split}" if split else d.slug
+            get = "yes" if downloads(name) or not d.needs_root else "by hand"
             out.append(
-                f"| `{name}` | {'yours' if pairs is None else pairs} | {tasks(d, split)} "
-                f"| {d.licence} |"
+                f"| `{name}` | {'any' if pairs is None else pairs} | {listed(d, split)} "
+                f"| {tasks(d, split)} | {get} | {d.licence} |"
             )
     for d in DATASETS:
         out += ["", f"## {d.slug}", "", f"**{d.title}.** {d.notes}", ""]
-        known = (("Layout", d.layout), ("Home", d.home), ("Source", d.reference))
+        link = f", {doi_link(d.doi)}" if d.doi else ""
+        known = (
+            ("Sources", "; ".join(d.sources)),
+            ("Sizes", d.sizes),
+            ("Layout", d.layout),
+            ("Home", d.home),
+            ("Listed from", listed_from(d)),
+            ("Source", f"{d.reference.rstrip('.')}{link}" if d.reference else ""),
+            ("For training", ", ".join(f"`{d.slug}:{split}`" for split in d.training)),
+        )
         out += [f"* {name}: {text.rstrip('.')}." for name, text in known if text]
+        out += [f"* Known problem ({p.kind}): {p.text}{where(p)}" for p in d.problems]
     return "\n".join(out) + "\n"
+
+
+def listed(d: DatasetInfo, split: str) -> str:
+    """Count the pairs of a split whose pixels are known."""
+    if d.slug not in RECORDS:
+        return "" if d.needs_root else str(d.splits[split])
+    spec = RECORDS[d.slug].splits[split]
+    names = [spec.listed] if spec.listed else spec.known
+    pairs = [pair for name in names for pair in read_split(name).values()]
+    return str(sum(pair.a_digest is not None for pair in pairs))
+
+
+def listed_from(d: DatasetInfo) -> str:
+    """Name the repository and commit that held the files when they were listed."""
+    repository = RECORDS[d.slug].repository if d.slug in RECORDS else ""
+    return f"github.com/{repository}" if repository else ""
+
+
+def where(problem: Problem) -> str:
+    """Name the pairs that a problem concerns."""
+    keys = [key.removeprefix("/") for key in problem.keys]
+    return f" Pairs: {', '.join(f'`{key}`' for key in keys)}." if keys else ""
 
 
 def tasks(d: DatasetInfo, split: str) -> str:

@@ -43,6 +43,7 @@ def main() -> None:
             st.Page(app_parts.PAIRS, title="Pairs", url_path="pairs"),
             st.Page(app_parts.METHODS, title="Methods", url_path="methods"),
             st.Page(app_parts.METRIC, title="Metrics", url_path="metrics"),
+            st.Page(app_parts.DATASETS, title="Datasets", url_path="datasets"),
         ],
         # Its links would lose the query parameters.
         position="hidden",
@@ -55,6 +56,7 @@ def main() -> None:
         app_parts.link(app_parts.PAIRS, "Pairs")
         app_parts.link(app_parts.METHODS, "Methods")
         app_parts.link(app_parts.METRIC, "Metrics")
+        app_parts.link(app_parts.DATASETS, "Datasets")
     try:
         page.run()
     except MissingDataError as e:

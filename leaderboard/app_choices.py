@@ -13,7 +13,17 @@ from fusebench.bench.types import Task
 from fusebench.leaderboard.board import HEADLINE, Evaluation
 from fusebench.metrics import METRICS
 
-PARAMETERS = ("task", "dataset", "protocol", "metrics", "metric", "pair", "method", "size")
+PARAMETERS = (
+    "task",
+    "dataset",
+    "protocol",
+    "metrics",
+    "metric",
+    "pair",
+    "method",
+    "size",
+    "data",
+)
 """Query parameters that the app knows."""
 
 MAIN, ALL = "main", "all"

@@ -41,6 +41,7 @@ T = TypeVar("T")
 # Not in a folder named pages: Streamlit would run such files without app.py around them.
 RANKING, PAIRS, METHODS = "app_ranking.py", "app_pairs.py", "app_methods.py"
 METRIC = "app_metrics.py"
+DATASETS = "app_datasets.py"
 
 # A run in progress shows up after this many seconds.
 _FRESH = 10

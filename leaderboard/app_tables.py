@@ -15,7 +15,16 @@ import pandas as pd
 
 from fusebench.bench.schema import EntryRow
 from fusebench.bench.trust import COPY, DEGRADATIONS, FLAGS, Trust
-from fusebench.bench.types import TASK_TITLES, ColourRule, Method, Metric, Needs, Task
+from fusebench.bench.types import (
+    TASK_TITLES,
+    ColourRule,
+    DatasetInfo,
+    Method,
+    Metric,
+    Needs,
+    Task,
+)
+from fusebench.datasets import Check
 from fusebench.leaderboard.board import (
     ARROWS,
     Cell,
@@ -501,3 +510,54 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Give the rows of a table with None for what is missing."""
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return [{str(name): value for name, value in row.items()} for row in rows]
+
+
+def splits_frame(info: DatasetInfo) -> pd.DataFrame:
+    """List the splits of a dataset."""
+    return pd.DataFrame(
+        [
+            {
+                "Split": split or "(none)",
+                "Pairs": "any" if pairs is None else str(pairs),
+                "For": "training" if split in info.training else "testing",
+            }
+            for split, pairs in info.splits.items()
+        ]
+    )
+
+
+def problems_frame(info: DatasetInfo) -> pd.DataFrame:
+    """List what is known to be wrong with a dataset."""
+    return pd.DataFrame(
+        [
+            {
+                "Kind": problem.kind,
+                "Problem": problem.text,
+                "Pairs": ", ".join(key.removeprefix("/") for key in problem.keys) or "all",
+            }
+            for problem in info.problems
+        ]
+    )
+
+
+def checked_frame(result: Check) -> pd.DataFrame:
+    """List what was measured on each pair of a dataset."""
+    return pd.DataFrame(
+        [
+            {
+                "Pair": pair.key,
+                "Scene": pair.scene,
+                "Size": f"{pair.width} × {pair.height}",
+                "Channels": f"{pair.channels[0]}, {pair.channels[1]}",
+                "Agreement": pair.registration.zero,
+                "Best agreement": pair.registration.best,
+                "at a shift of": f"{pair.registration.dx:.1f}, {pair.registration.dy:.1f}",
+            }
+            for pair in result.pairs
+        ]
+    )
+
+
+def findings_frame(result: Check) -> pd.DataFrame:
+    """List what is suspicious in a dataset."""
+    return pd.DataFrame([{"Pair": f.key, "Kind": f.kind, "Found": f.text} for f in result.findings])

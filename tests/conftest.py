@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from webserver import Server, serve
 
 from fusebench.bench.images import Image, write_image
 from fusebench.metrics import Triplet
@@ -27,6 +28,13 @@ def shared() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip("no shared folder of images and published values (set FUSEBENCH_SHARED)")
     return folder
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A web server on this machine."""
+    with serve() as state:
+        yield state
 
 
 @pytest.fixture(autouse=True)
