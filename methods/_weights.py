@@ -218,7 +218,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 def _state(path: Path, content: Any) -> dict[str, torch.Tensor]:
     import torch
 
-    for key in ("state_dict", "model", "params"):
+    for key in ("state_dict", "model", "params", "weight"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping) or not content:

@@ -249,6 +249,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(deep("DenseFuse")),
         Evidence(tang("DenseFuse"), weights="tf_1e2"),
     ),
+    "didfuse": (Evidence(deep("DIDFuse")),),
     "dtcwt": (Evidence(octave("DTCWT")),),
     "dwt": (Evidence(octave("DWT")),),
     "emfusion": (Evidence(deep("EMFusion-ctmri", sides=("vi", "ir"))),),
@@ -293,6 +294,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(deep("PMGI-mff"), {"task": "mff"}),
         Evidence(tang("PMGI")),
     ),
+    "reconet": (Evidence(deep("ReCoNet")),),
     "rp": (Evidence(octave("RP")),),
     "rp_sr": (Evidence(octave("RP_SR")), Evidence(vifb("RP_SR")), Evidence(mfifb("RP_SR"))),
     "sdnet": (
@@ -304,6 +306,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     ),
     "seafusion": (Evidence(deep("SeAFusion")),),
     "sr": (Evidence(octave("SR")),),
+    "tardal": tuple(Evidence(deep(f"TarDAL-{m}"), {"mode": m}) for m in ("dt", "tt", "ct")),
     "tif": (Evidence(octave("TIF")), Evidence(vifb("TIF"))),
     "u2fusion": (Evidence(deep("U2Fusion")), Evidence(tang("U2Fusion"))),
     "vsmwls": (Evidence(octave("VSMWLS")), Evidence(vifb("VSMWLS", only=VIFB_SMALL))),

@@ -33,6 +33,7 @@ PARAMETERS = {
     "deepfuse": 316_976,
     "deepfuse_li": 18_817,
     "densefuse": 74_193,
+    "didfuse": 260_935,
     "emfusion": 148_545,
     "ifcnn_max": 83_587,
     "ifcnn_mean": 83_587,
@@ -40,10 +41,12 @@ PARAMETERS = {
     "lrrnet": 49_204,
     # All 42,401 variables but the 768 of batch normalisation, which the test program ignores.
     "pmgi": 42_401 - 768,
+    "reconet": 7_527,
     # Of 67,091 variables, 38,386 decompose.
     "sdnet": 67_091 - 38_386,
     # 226 belong to normalisations that are never applied.
     "seafusion": 166_883 - 226,
+    "tardal": 296_577,
     "u2fusion": 659_217,
     # Two layers that nothing uses, queries and keys.
     "ydtr": 217_770 - 127_824,
