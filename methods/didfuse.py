@@ -57,7 +57,7 @@ _ENCODER, _DECODER = (f"{part}_weight_IJCAI.pkl" for part in ("Encoder", "Decode
     ),
 )
 def didfuse(files: WeightFiles, /) -> TensorFusion:
-    """Base and detail by one encoder for both sources, added and decoded.
+    """Decompose both sources by one encoder, add base and detail, and decode the sums.
 
     Returns
     -------

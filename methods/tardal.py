@@ -46,8 +46,8 @@ from fusebench.methods._weights import WeightFiles, load_network, renamed
             trained_on=("TNO", "RoadScene", "M3FD"),
             notes="The authors publish these files with the releases of their repository; those "
             "known here are from a fork of it, fuhx-ai/TarDAL, whose owner may have trained tt and "
-            "ct again. The authors' settings name TNO and RoadScene for training as dt, M3FD for tt "
-            "and ct. Give a folder that holds the files with --weights DIR.",
+            "ct again. The authors' settings name TNO and RoadScene for dt, M3FD for tt and ct. "
+            "Give a folder that holds the files with --weights DIR.",
         ),
     ),
     fidelity=(

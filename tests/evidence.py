@@ -276,6 +276,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(octave("IFEVIP")),
     ),
     "latlrr": (Evidence(vifb("LatLRR", only=("manWalking", "peopleshadow"))),),
+    "liu_cnn": (Evidence(deep("LiuCNN2018")), Evidence(vifb("CNN", only=VIFB_SMALL))),
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
     "lp_sr": (Evidence(octave("LP_SR")), Evidence(mfifb("MST_SR"))),
     "lrrnet": (Evidence(deep("LRRNet")),),

@@ -38,6 +38,8 @@ PARAMETERS = {
     "ifcnn_max": 83_587,
     "ifcnn_mean": 83_587,
     "ifcnn_sum": 83_587,
+    # The file's two biases of the last layer are not used.
+    "liu_cnn": 434_946 - 2,
     "lrrnet": 49_204,
     # All 42,401 variables but the 768 of batch normalisation, which the test program ignores.
     "pmgi": 42_401 - 768,
