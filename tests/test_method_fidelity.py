@@ -37,6 +37,8 @@ BARS: dict[str, tuple[tuple[float, float], ...]] = {
     "dwt": ((1.0, 0.01),),
     "emfusion": ((1.0, 0.01),),
     "fpde": ((0.999, 0.1),),
+    # The second: masks without noise, against images made with it.
+    "gesenet": ((1.0, 0.01), (0.96, 0.35)),
     "gff": ((1.0, 0.01), (0.99, 0.1)),
     "gmc": ((0.999, 0.01),),
     "gtf": ((0.999, 0.1), (0.999, 0.1), (0.999, 0.1)),
@@ -51,9 +53,11 @@ BARS: dict[str, tuple[tuple[float, float], ...]] = {
     "lp": ((1.0, 0.01), (1.0, 0.01)),
     "lp_sr": ((0.999, 0.01), (0.999, 0.01)),
     "lrrnet": ((1.0, 1e-3),),
+    "matr": ((1.0, 1e-3),),
     "mgff": ((1.0, 0.01), (0.999, 0.1)),
     # With the signs that come nearest to each image: see the method.
     "msvd": ((0.999, 0.01), (0.999, 0.01), (0.999, 0.01)),
+    "murf": ((1.0, 1e-3),),
     "nsct": ((0.999, 0.01),),
     "nsst_papcnn": ((0.999, 0.01),),
     # The last of these and of SDNet is somebody else's run: on another machine, with other results.
