@@ -209,9 +209,10 @@ def gesenet(shared: Path, fuse: LoadedMethod) -> Compared:
                 torch.rand(1, 2, *size, generator=stream)
                 torch.rand(1, 32, 4, 2, generator=stream)
             continue
+        # The program reads the second source as grey.
         colour = "_rgb" if (golden / "inputs" / f"{pair}_vi_rgb.png").is_file() else ""
-        sources = (read_image(golden / "inputs" / f"{pair}_{s}{colour}.png") for s in ("vi", "ir"))
-        ours = fuse(*sources)
+        sources = (golden / "inputs" / f"{pair}_{side}.png" for side in (f"vi{colour}", "ir"))
+        ours = fuse(*map(read_image, sources))
         published = np.atleast_3d(read_image(golden / "GeSeNet" / f"{pair}.png"))
         yield np.broadcast_to(np.atleast_3d(ours), published.shape), published
 

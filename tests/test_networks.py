@@ -48,7 +48,7 @@ PARAMETERS = {
     "ifcnn_mean": 83_587,
     "ifcnn_sum": 83_587,
     # The file's two biases of the last layer are not used.
-    "liu_cnn": 434_946 - 2,
+    "liu_cnn": 435_202 - 2,
     "lrrnet": 49_204,
     # The file has a normalisation that nothing uses, queries and keys.
     "matr": 13_422 - 1_848,

@@ -146,8 +146,8 @@ class _Masked(nn.Module):
             features = relu(features)
             everywhere = full
             found.append(features)
-        refined = self.collect(torch.cat(found, dim=1))
-        return refined * self.attend(refined) + x
+        refined: Tensor = self.collect(torch.cat(found, dim=1))
+        return x + refined * self.attend(refined)
 
 
 class _Guide(nn.Module):
@@ -165,7 +165,8 @@ class _Guide(nn.Module):
 
     def forward(self, x: Tensor, edges: Tensor) -> Tensor:
         scaled = leaky_relu(self.join(torch.cat((x, self.scale(edges)), dim=1)), 0.01)
-        return scaled + self.shift(edges)
+        shift: Tensor = self.shift(edges)
+        return scaled + shift
 
 
 _ENCODER = {

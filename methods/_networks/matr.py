@@ -75,7 +75,7 @@ class _Adaptive(nn.Module):
         mixed = self.mix(relu(self.mix_norm(code)).transpose(1, 2)).transpose(1, 2)
         by_output = self.output_gate(relu(self.output_norm(mixed)))
         gates = torch.sigmoid(by_input[:, None] + by_output[:, :, None])
-        kernels = self.kernel * gates.unflatten(3, (_SIDE, _SIDE))
+        kernels = self.kernel * gates.view(*gates.shape[:3], _SIDE, _SIDE)
         # One group an image, since each has kernels of its own.
         images = conv2d(x.flatten(0, 1)[None], kernels.flatten(0, 1), padding=1, groups=len(x))
         return relu(self.norm(images.view(len(x), -1, *x.shape[2:])))
