@@ -21,6 +21,10 @@ WINDOW = 8
     min_size=WINDOW,
     reference="Z. Wang, A. C. Bovik, IEEE Signal Process. Lett. 9(3), 2002",
     doi="10.1109/97.995823",
+    formula=(
+        r"\frac{1}{2} \sum_{S \in \{A, B\}} \frac{1}{|W|} \sum_{w \in W} "
+        r"\frac{4\, \sigma_{SF}\, \mu_S\, \mu_F}{(\sigma_S^2 + \sigma_F^2)(\mu_S^2 + \mu_F^2)}"
+    ),
 )
 def q0(t: Triplet) -> Array:
     """Universal quality index of the fused image against each source, averaged.
@@ -54,12 +58,12 @@ def q0(t: Triplet) -> Array:
     .. [1] Z. Wang, A. C. Bovik, "A universal image quality index," IEEE Signal Process. Lett.
        9(3), 81-84, 2002. doi:10.1109/97.995823
     """
-    total = t.window_mean(WINDOW, lambda strip: _quality(strip, "a") + _quality(strip, "b"))
+    total = t.window_mean(WINDOW, lambda strip: index_map(strip, "a") + index_map(strip, "b"))
     return total / 2
 
 
-def _quality(t: Triplet, source: Name) -> Array:
-    """Universal quality index of every window of a source and the fused image."""
+def index_map(t: Triplet, source: Name) -> Array:
+    """Universal quality index of every full window of a source and the fused image."""
     xp = t.xp
     pixels = WINDOW**2
     sum_x, sum_y = t.window_total(source, WINDOW), t.window_total("fused", WINDOW)
