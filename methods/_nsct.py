@@ -16,6 +16,9 @@ from fusebench.methods import _atrous
 from fusebench.methods._base import Plane
 from fusebench.methods._pyramid import Bands
 
+SPLITS = (2, 3, 3, 4)
+"""Times that the MST-SR toolbox splits the detail of each scale in two, coarsest scale first."""
+
 
 def decompose(plane: Plane, splits: Sequence[int]) -> tuple[Plane, Bands]:
     """Decompose a plane into a low-pass plane and directional bands, all of its own size.

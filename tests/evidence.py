@@ -163,7 +163,11 @@ def tang(name: str) -> Callable[[Path, LoadedMethod], Compared]:
 
 
 EVIDENCE: dict[str, tuple[Evidence, ...]] = {
-    "cvt": (Evidence(octave("CVT")),),
+    # Published in a folder named after another method; they are curvelet images.
+    "cvt": (
+        Evidence(octave("CVT")),
+        Evidence(matlab(("road1", "road1_MSTSR"), ("road5", "road5_MSTSR"))),
+    ),
     "dtcwt": (Evidence(octave("DTCWT")),),
     "asr": (
         Evidence(octave("ASR"), {"task": "ivif"}),

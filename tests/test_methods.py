@@ -18,7 +18,7 @@ from scipy.signal import convolve2d
 from skimage.filters import threshold_otsu
 
 from fusebench.bench.types import Image, InputError, MissingDataError, UnknownNameError
-from fusebench.methods import METHODS, LoadedMethod, load, nsst_papcnn
+from fusebench.methods import METHODS, LoadedMethod, dtcwt_accd, load, nsst_papcnn
 from fusebench.methods._colour import fuse_chroma, join_luma, split_luma
 from fusebench.methods._guided import box_mean, guided_filter
 from fusebench.methods._pyramid import (
@@ -36,7 +36,7 @@ SLUGS = METHODS.slugs
 _LEARNED = "what comes out of a network is near what went in, and no more"
 _LOSSY = "what its codes leave out of the image is lost"
 # With a tolerance of a fraction of a grey level dictionaries give patches back.
-EXACT_DICTIONARIES = ("asr", "dwt_sr", "lp_sr", "rp_sr", "sr")
+EXACT_DICTIONARIES = ("asr", "cvt_sr", "dtcwt_sr", "dwt_sr", "lp_sr", "nsct_sr", "rp_sr", "sr")
 NOT_IDENTITY: dict[str, str] = {
     **{m.slug: _LEARNED for m in METHODS if m.weights and m.slug not in EXACT_DICTIONARIES},
     "csmca": _LOSSY,
@@ -47,6 +47,10 @@ NOT_IDENTITY: dict[str, str] = {
 
 # Methods that put the strongest detail of either source into the result.
 DETAIL_KEEPING = (
+    "dtcwt_sr",
+    "cvt_sr",
+    "nsct_sr",
+    "dtcwt_accd",
     "lp",
     "rp",
     "dwt",
@@ -311,6 +315,17 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("wavelet", "wavelet", "db0"),
         ("wavelet", "low", "min"),
         ("wavelet", "high", "median"),
+        ("cvt_sr", "levels", 0),
+        ("cvt_sr", "epsilon", 0.0),
+        ("dtcwt_accd", "levels", 0),
+        ("dtcwt_accd", "clusters", 0),
+        ("dtcwt_accd", "components", -1),
+        ("dtcwt_accd", "overlap", 8),
+        ("dtcwt_accd", "epsilon", 0.0),
+        ("dtcwt_sr", "levels", 0),
+        ("dtcwt_sr", "overlap", 8),
+        ("nsct_sr", "overlap", 8),
+        ("nsct_sr", "epsilon", "nan"),
         ("lp_sr", "levels", 0),
         ("lp_sr", "overlap", 8),
         ("lp_sr", "epsilon", 0.0),
@@ -365,6 +380,10 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("nsst_papcnn", "iterations", "5", 5),
         ("wavelet", "low", "max", "max"),
         ("wavelet", "high", "max", "max"),
+        ("cvt_sr", "levels", "2", 2),
+        ("dtcwt_accd", "levels", "2", 2),
+        ("dtcwt_sr", "levels", "2", 2),
+        ("nsct_sr", "overlap", "0", 0),
         ("lp_sr", "levels", "1", 1),
         ("lp_sr", "epsilon", "40", 40.0),
         ("rp_sr", "eps", "30", 30.0),
@@ -523,6 +542,21 @@ def test_equally_good_thresholds_give_their_mean() -> None:
     # Any grey level from 10 to 19 splits these values in the same way.
     threshold = nsst_papcnn._otsu_threshold(np.array([[10, 20], [10, 20]]) / 255)
     assert threshold * 255 == pytest.approx(14.5)
+
+
+def test_clusters_part_what_differs() -> None:
+    rng = np.random.default_rng(6)
+    stripes = np.tile([1.0, -1.0], 32)
+    steps = np.repeat([1.0, -1.0], 32)
+    kinds = rng.integers(0, 2, 60)
+    patches = np.where(kinds[:, None] == 1, stripes, steps) + 0.1 * rng.standard_normal((60, 64))
+    labels = dtcwt_accd._cluster(patches, 2)
+    assert (labels == kinds).all() or (labels == 1 - kinds).all()
+    atoms = dtcwt_accd._dictionary(patches * 40, clusters=2, components=1)
+    assert atoms.shape == (2, 64)
+    np.testing.assert_allclose(np.sort(np.abs(atoms @ (stripes / 8))), [0, 1], atol=0.1)
+    np.testing.assert_allclose(np.sort(np.abs(atoms @ (steps / 8))), [0, 1], atol=0.1)
+    assert len(dtcwt_accd._dictionary(np.full((9, 64), 7.0), clusters=2, components=1)) == 0
 
 
 def test_rp_prefers_the_larger_ratio() -> None:
