@@ -34,6 +34,13 @@ SLUGS = METHODS.slugs
 
 # Methods that do not give an image back when they fuse it with itself, and why not.
 _LEARNED = "what comes out of a network is near what went in, and no more"
+NOT_IDENTITY: dict[str, str] = {
+    "ifevip": "it adds the bright features of one source to the other",
+    **{m.slug: _LEARNED for m in METHODS if m.weights},
+}
+
+# Methods that put the strongest detail of either source into the result.
+DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff", "tif", "vsmwls", "cbf", "hybrid_msd")
 _LOSSY = "what its codes leave out of the image is lost"
 # With a tolerance of a fraction of a grey level dictionaries give patches back.
 EXACT_DICTIONARIES = ("asr", "cvt_sr", "dtcwt_sr", "dwt_sr", "lp_sr", "nsct_sr", "rp_sr", "sr")
@@ -310,6 +317,37 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("mgff", "r", 0),
         ("mgff", "eps", 0.0),
         ("mgff", "levels", 0),
+        ("densefuse", "strategy", "max"),
+        ("densefuse", "radius", -1),
+        ("ifcnn_max", "normalisation", "yes"),
+        ("pmgi", "task", "all"),
+        ("sdnet", "task", "ir"),
+        ("adf", "iterations", 0),
+        ("adf", "step", 0.0),
+        ("adf", "kappa", "nan"),
+        ("fpde", "iterations", 0),
+        ("fpde", "step", -0.9),
+        ("fpde", "k", 0.0),
+        ("tif", "mean_window", 34),
+        ("tif", "median_window", -1),
+        ("vsmwls", "levels", 0),
+        ("vsmwls", "smoothness", 0.0),
+        ("cbf", "sigma_space", 0.0),
+        ("cbf", "sigma_range", "inf"),
+        ("cbf", "radius", 0),
+        ("cbf", "detail_radius", 0),
+        ("gtf", "lam", 0.0),
+        ("gtf", "rounds", 0),
+        ("msvd", "opposed", "1"),
+        ("hybrid_msd", "levels", 0),
+        ("mertens", "contrast", -1.0),
+        ("mertens", "saturation", "inf"),
+        ("mertens", "exposedness", "nan"),
+        ("hybrid_msd", "lam", "nan"),
+        ("ifevip", "smallest_block", 33),
+        ("ifevip", "contrast", 0.0),
+        ("ifevip", "brightest", 1.5),
+        ("ifevip", "strength", "inf"),
         ("nsst_papcnn", "iterations", 0),
         ("wavelet", "levels", 0),
         ("wavelet", "wavelet", "db0"),
@@ -377,6 +415,35 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("mgff", "r", "2", 2),
         ("mgff", "eps", "1", 1.0),
         ("mgff", "levels", "1", 1),
+        ("densefuse", "strategy", "l1", "l1"),
+        ("ifcnn_max", "normalisation", "none", "none"),
+        ("pmgi", "task", "mff", "mff"),
+        ("sdnet", "task", "mef", "mef"),
+        ("adf", "iterations", "1", 1),
+        ("adf", "step", "0.1", 0.1),
+        ("adf", "kappa", "5", 5.0),
+        ("fpde", "iterations", "1", 1),
+        ("fpde", "step", "0.1", 0.1),
+        ("fpde", "k", "100", 100.0),
+        ("tif", "mean_window", "3", 3),
+        ("tif", "median_window", "5", 5),
+        ("vsmwls", "levels", "1", 1),
+        ("vsmwls", "smoothness", "10", 10.0),
+        ("cbf", "sigma_space", "9", 9.0),
+        ("cbf", "sigma_range", "2", 2.0),
+        ("cbf", "radius", "1", 1),
+        ("cbf", "detail_radius", "1", 1),
+        ("gtf", "lam", "1", 1.0),
+        ("gtf", "rounds", "1", 1),
+        ("msvd", "opposed", "24", "24"),
+        ("hybrid_msd", "levels", "1", 1),
+        ("mertens", "contrast", "0", 0.0),
+        ("mertens", "exposedness", "3", 3.0),
+        ("hybrid_msd", "lam", "3000", 3000.0),
+        ("ifevip", "smallest_block", "8", 8),
+        ("ifevip", "contrast", "0.9", 0.9),
+        ("ifevip", "brightest", "0.5", 0.5),
+        ("ifevip", "strength", "0.1", 0.1),
         ("nsst_papcnn", "iterations", "5", 5),
         ("wavelet", "low", "max", "max"),
         ("wavelet", "high", "max", "max"),
@@ -411,6 +478,8 @@ def test_options_are_read_from_text_and_change_the_result(
     slug: str, option: str, text: str, value: object
 ) -> None:
     a, b = picture(64, 64), picture(64, 64, seed=1)
+    ready(slug)
+    fuse = load(slug, **{option: text})
     fuse = ready(slug, **{option: text})
     assert fuse.options == {**METHODS[slug].options, option: value}
     fused = fuse(a, b)
