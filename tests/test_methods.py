@@ -45,7 +45,7 @@ NOT_IDENTITY: dict[str, str] = {
 }
 
 # Methods that put the strongest detail of either source into the result.
-DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff", "sr", "lp_sr", "rp_sr", "dwt_sr", "asr", "csr")
+DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff", "sr", "lp_sr", "rp_sr", "dwt_sr")
 
 # A result of float32 in [0, 1] carries the rounding of that type and nothing else.
 FLOAT32_NOISE = 1e-6
@@ -334,10 +334,8 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("mgff", "eps", "1", 1.0),
         ("mgff", "levels", "1", 1),
         ("lp_sr", "levels", "1", 1),
-        ("lp_sr", "epsilon", "40", 40.0),
         ("rp_sr", "eps", "30", 30.0),
         ("dwt_sr", "wavelet", "db2", "db2"),
-        ("dwt_sr", "overlap", "0", 0),
         ("sr", "overlap", "0", 0),
         ("sr", "epsilon", "40", 40.0),
         ("asr", "task", "ivif", "ivif"),

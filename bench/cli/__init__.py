@@ -21,6 +21,7 @@ from fusebench.bench.cli import (
     run,
     score,
     show,
+    train,
     weights,
 )
 from fusebench.bench.types import FusebenchError
@@ -61,6 +62,7 @@ app.command("export")(export.export_scores)
 app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(train.app, name="train")
 app.add_typer(weights.app, name="weights")
 
 # Typer brings its own copy of click, so the class is found through one that it exports.
