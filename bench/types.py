@@ -135,6 +135,8 @@ class Metric:
         Smallest height and width, in pixels, for which it is defined.
     reference, doi : str
         Source paper.
+    formula : str
+        Canonical definition in TeX; docs/metrics.md explains the symbols.
     version : int
         Goes up whenever any value can change.
     compute : callable
@@ -154,9 +156,16 @@ class Metric:
     min_size: int
     reference: str
     doi: str
+    formula: str
     version: int
     compute: Callable[..., Array] = field(repr=False, compare=False)
     summary: str = ""
+
+    @property
+    def displayed(self) -> str:
+        """Formula with a line for each of its parts."""
+        lines = self.formula.split(r", \quad ")
+        return r"\begin{aligned} & " + r", \\ & ".join(lines) + r" \end{aligned}"
 
     @property
     def plain_label(self) -> str:

@@ -19,6 +19,9 @@ from fusebench.methods._base import Plane
 Coefficients: TypeAlias = NDArray[Any]
 """Real or complex coefficients of one band, shape (H, W)."""
 
+Bands: TypeAlias = list[list[Coefficients]]
+"""What a directional transform gives: for each scale its bands, which may differ in size."""
+
 # A 3x3 neighbourhood votes; the first source needs more than half of its nine places.
 _MAJORITY = 4
 
@@ -125,6 +128,14 @@ def choose_max(a: Coefficients, b: Coefficients) -> Coefficients:
     votes = votes[:-2] + votes[1:-1] + votes[2:]
     votes = votes[:, :-2] + votes[:, 1:-1] + votes[:, 2:]
     return np.where(votes > _MAJORITY, a, b)
+
+
+def choose_max_in_bands(a: Bands, b: Bands) -> Bands:
+    """Apply `choose_max` to every band of every scale of two transformed planes."""
+    return [
+        [choose_max(x, y) for x, y in zip(scale_a, scale_b, strict=True)]
+        for scale_a, scale_b in zip(a, b, strict=True)
+    ]
 
 
 def _activity(band: Coefficients) -> Plane:

@@ -27,8 +27,7 @@ from fusebench.methods._wavelet import fuse_wavelets, whole_filters
             max_abs=0.0,
         ),
     ),
-    notes="Some papers call 'Wavelet' a call of wfusimg with mean rules. That is the plain average "
-    "of the sources: see the method average.",
+    notes="What some papers call 'Wavelet' averages all coefficients: see the method wavelet.",
 )
 def dwt(*, levels: int = 4, wavelet: str = "db1") -> TensorFusion:
     """Discrete wavelet transform: strongest detail of either source, mean of the rest.

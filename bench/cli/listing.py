@@ -85,6 +85,7 @@ def _metrics() -> list[dict[str, Any]]:
             "parameters": m.parameters,
             "reference": m.reference,
             "doi": m.doi,
+            "formula": m.formula,
             "version": m.version,
             "protocols": [p.name for p in protocols if m.slug in p.metrics],
         }
@@ -146,7 +147,13 @@ def _protocols() -> list[dict[str, Any]]:
     from fusebench.metrics import load_protocol, protocol_names
 
     return [
-        {"name": p.name, "title": p.title, "colour": p.colour, "metrics": dict(p.metrics)}
+        {
+            "name": p.name,
+            "title": p.title,
+            "notes": p.notes,
+            "colour": p.colour,
+            "metrics": dict(p.metrics),
+        }
         for p in map(load_protocol, protocol_names())
     ]
 
