@@ -17,7 +17,7 @@ from fusebench.methods._base import Plane
 from fusebench.methods._pyramid import Bands
 
 SPLITS = (2, 3, 3, 4)
-"""Times that the MST-SR toolbox splits the detail of each scale in two, coarsest scale first."""
+"""Times that the detail of each scale is split in two by direction, coarsest first."""
 
 
 def decompose(plane: Plane, splits: Sequence[int]) -> tuple[Plane, Bands]:

@@ -13,7 +13,7 @@ from fusebench.methods._weights import WeightFiles
 @method(
     slug="cvt_sr",
     label="CVT-SR",
-    title="Curvelet transform with a sparse representation of its base",
+    title="Curvelets with a sparse representation of its base",
     reference="Y. Liu, S. Liu, Z. Wang, A general framework for image fusion based on "
     "multi-scale transform and sparse representation, Inf. Fusion 24, 2015",
     doi="10.1016/j.inffus.2014.09.004",
@@ -24,14 +24,14 @@ from fusebench.methods._weights import WeightFiles
 def cvt_sr(
     files: WeightFiles, *, levels: int = 4, overlap: int = 6, epsilon: float = 0.1
 ) -> TensorFusion:
-    """Curvelet transform: strongest detail of either source, sparse codes for the rest.
+    """Curvelets: strongest directional detail of either source, sparse codes for the rest.
 
     Parameters
     ----------
     files : WeightFiles
         A dictionary of 8x8 patches.
     levels : int
-        Number of scales, at least 1; see the method ``cvt``.
+        Number of scales of curvelets, at least 1; see the method ``cvt``.
     overlap : int
         Pixels that neighbouring patches of the coarsest plane share, 0 to 7.
     epsilon : float
@@ -51,9 +51,10 @@ def cvt_sr(
 
     Notes
     -----
-    The method ``cvt`` with another rule for the coarsest plane: that of the method ``sr`` [1]_, in
-    the scale of an orthonormal transform. Where a side of that plane is below 8, no patch lies;
-    there this is ``cvt``. Fusing an image with itself gives the image back.
+    The method ``cvt``
+    with another rule for the coarsest plane: that of the method ``sr`` [1]_, in the scale of the
+    transform. Where the coarsest plane is below 8 samples no patch lies; there this is ``cvt``.
+    Fusing an image with itself gives the image back.
 
     References
     ----------

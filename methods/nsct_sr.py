@@ -1,4 +1,4 @@
-"""Fusion by non-subsampled contourlets whose coarsest planes are fused by sparse codes."""
+"""Fusion by contourlets whose coarsest planes are fused by sparse codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fusebench.methods._weights import WeightFiles
 @method(
     slug="nsct_sr",
     label="NSCT-SR",
-    title="Non-subsampled contourlet transform with a sparse representation of its base",
+    title="Non-subsampled contourlets with a sparse representation of its base",
     reference="Y. Liu, S. Liu, Z. Wang, A general framework for image fusion based on "
     "multi-scale transform and sparse representation, Inf. Fusion 24, 2015",
     doi="10.1016/j.inffus.2014.09.004",
@@ -22,7 +22,7 @@ from fusebench.methods._weights import WeightFiles
     notes="The variant that its authors recommend for multi-focus images.",
 )
 def nsct_sr(files: WeightFiles, *, overlap: int = 6, epsilon: float = 0.1) -> TensorFusion:
-    """Non-subsampled contourlets: strongest detail of either source, sparse codes for the rest.
+    """Contourlets: strongest directional detail of either source, sparse codes for the rest.
 
     Parameters
     ----------
@@ -47,9 +47,10 @@ def nsct_sr(files: WeightFiles, *, overlap: int = 6, epsilon: float = 0.1) -> Te
 
     Notes
     -----
-    The method ``nsct`` with another rule for the coarsest plane: that of the method ``sr`` [1]_.
-    That plane is as large as the image, so that its patches are many and smooth. Fusing an image
-    with itself gives the image back.
+    The method ``nsct``
+    with another rule for the coarsest plane: that of the method ``sr`` [1]_, in the scale of the
+    transform. The coarsest plane has the size of the image, so that this takes as long as ``sr``.
+    Fusing an image with itself gives the image back.
 
     References
     ----------
@@ -61,6 +62,7 @@ def nsct_sr(files: WeightFiles, *, overlap: int = 6, epsilon: float = 0.1) -> Te
 
     def fuse(a: Plane, b: Plane) -> Plane:
         (low_a, bands_a), (low_b, bands_b) = decompose(a, SPLITS), decompose(b, SPLITS)
-        return reconstruct(base(low_a, low_b), choose_max_in_bands(bands_a, bands_b))
+        bands = choose_max_in_bands(bands_a, bands_b)
+        return reconstruct(base(low_a, low_b), bands)
 
     return on_planes(fuse)

@@ -227,12 +227,6 @@ def msvd_signs(
 
 
 EVIDENCE: dict[str, tuple[Evidence, ...]] = {
-    # Published in a folder named after another method; they are curvelet images.
-    "cvt": (
-        Evidence(octave("CVT")),
-        Evidence(matlab(("road1", "road1_MSTSR"), ("road5", "road5_MSTSR"))),
-    ),
-    "dtcwt": (Evidence(octave("DTCWT")),),
     "adf": (Evidence(octave("ADF")), Evidence(vifb("ADF"))),
     "asr": (
         Evidence(octave("ASR"), {"task": "ivif"}),
@@ -247,7 +241,11 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     ),
     "csmca": (Evidence(octave("CSMCA")),),
     "csr": (Evidence(octave("CSR"), {"task": "ivif"}),),
-    "cvt": (Evidence(octave("CVT")),),
+    # Published in a folder named after another method; they are curvelet images.
+    "cvt": (
+        Evidence(octave("CVT")),
+        Evidence(matlab(("road1", "road1_MSTSR"), ("road5", "road5_MSTSR"))),
+    ),
     "datfuse": (Evidence(deep("DATFuse")),),
     "deepfuse": (Evidence(deep("DeepFuse")),),
     "deepfuse_li": (Evidence(deep("DeepFuse-hli")),),

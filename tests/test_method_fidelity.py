@@ -20,23 +20,13 @@ from fusebench.methods import METHODS, load
 
 # Nobody published outputs of these that we could compare with.
 NOTHING_TO_COMPARE = {
-    "average",
-    "cvt_sr",
-    "dtcwt_accd",
-    "dtcwt_sr",
-    "dwt_sr",
-    "maximum",
-    "mertens",
-    "nsct_sr",
-    "pca",
-    "wavelet",
+    *("average", "maximum", "mertens", "pca", "wavelet"),
+    *("cvt_sr", "dtcwt_accd", "dtcwt_sr", "dwt_sr", "nsct_sr"),
 }
 
 # What the figures must be at least, for each comparison of a method in its order: share of pixels
 # within one level, mean difference.
 BARS: dict[str, tuple[tuple[float, float], ...]] = {
-    "cvt": ((0.999, 0.01), (0.999, 0.01)),
-    "dtcwt": ((0.999, 0.01),),
     "adf": ((0.999, 0.1), (0.999, 0.1)),
     "asr": ((0.999, 0.01), (0.999, 0.01)),
     "auif": ((1.0, 1e-3),),
@@ -44,7 +34,7 @@ BARS: dict[str, tuple[tuple[float, float], ...]] = {
     # The authors' Fourier transforms are in single precision too, with other roundings.
     "csmca": ((0.999, 0.05),),
     "csr": ((0.999, 0.01),),
-    "cvt": ((0.999, 0.01),),
+    "cvt": ((0.999, 0.01), (0.999, 0.01)),
     "datfuse": ((1.0, 0.0),),
     "deepfuse": ((1.0, 0.01),),
     "deepfuse_li": ((1.0, 0.01),),

@@ -23,6 +23,7 @@ from fusebench.bench.cli import (
     run,
     score,
     show,
+    train,
     trust,
     weights,
 )
@@ -66,6 +67,7 @@ app.command("export")(export.export_scores)
 app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(train.app, name="train")
 app.add_typer(methods.app, name="methods")
 app.add_typer(weights.app, name="weights")
 
