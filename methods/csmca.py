@@ -114,7 +114,7 @@ def csmca(files: WeightFiles, *, rounds: int = 6) -> TensorFusion:
        doi:10.1109/LSP.2019.2895749
     """
     require_count("rounds", rounds)
-    names = [file.name for file in files.weights.files]
+    names = (files.weights.files[i].name for i in (0, -1))
     cartoon, texture = (
         read_filters(files.path(name), key) for name, key in zip(names, ("Dc", "Dt"), strict=True)
     )
