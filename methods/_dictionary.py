@@ -33,6 +33,8 @@ _FLAT = 64.0
 # Of filters: side of the crops, how many of them, and rounds of coding and of updating for each.
 _CROP, _CROPS, _CODING, _UPDATES = 64, 400, 30, 4
 _SPARSITY = 0.1
+# Rounds of the coding that gives the figures of a card.
+_FINAL_CODING = 100
 # Gaussian blur that parts cartoon from texture, in pixels.
 _TEXTURE = 2.0
 
@@ -188,7 +190,7 @@ def _learn_named(
     arrays, figures = {}, {}
     for name, images in details.items():
         filters = learn_filters(images, np.random.default_rng(seed))
-        codes = [encode(x, filters, 0.01, rho=1.5, rounds=100) for x in images]
+        codes = [encode(x, filters, 0.01, rho=1.5, rounds=_FINAL_CODING) for x in images]
         rest = [x - synthesise(c, filters) for x, c in zip(images, codes, strict=True)]
         figures[f"residual_{name}"] = float(sum(r.abs().mean() for r in rest) / len(rest))
         used = sum(float((c != 0).double().mean()) for c in codes)
