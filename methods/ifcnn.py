@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from fusebench.bench.types import Fidelity, Task, WeightFile, Weights
 from fusebench.methods._base import TensorFusion, method
@@ -38,10 +39,10 @@ def _official(rule: str, sha256: str) -> tuple[Weights]:
     )
 
 
-def _load(files: WeightFiles, rule: str) -> TensorFusion:
+def _load(files: WeightFiles, rule: str, normalisation: str) -> TensorFusion:
     from fusebench.methods._networks.ifcnn import IFCNN
 
-    return load_network(IFCNN(rule), files.path(f"IFCNN-{rule.upper()}.pth"))
+    return load_network(IFCNN(rule, normalisation), files.path(f"IFCNN-{rule.upper()}.pth"))
 
 
 @method(
@@ -78,8 +79,16 @@ def _load(files: WeightFiles, rule: str) -> TensorFusion:
         ),
     ),
 )
-def ifcnn_max(files: WeightFiles, /) -> TensorFusion:
+def ifcnn_max(
+    files: WeightFiles, /, *, normalisation: Literal["imagenet", "none"] = "imagenet"
+) -> TensorFusion:
     """One convolutional network whose features are merged by their maximum.
+
+    Parameters
+    ----------
+    normalisation : {"imagenet", "none"}
+        What is taken off the sources and given back to the fused image: mean and deviation of the
+        photographs of ImageNet, or nothing.
 
     Returns
     -------
@@ -95,17 +104,22 @@ def ifcnn_max(files: WeightFiles, /) -> TensorFusion:
     -----
     Follows [1]_ and the authors' program. Colour is fused as such. Grey sources are taken three
     times, and the fused image is turned to grey as Pillow does; three equal channels count as grey.
+    Fused images are cut down to 8 bits, not rounded.
+
     All inputs are normalised as photographs of ImageNet are. The authors' script does not do so for
-    grey ones, but their published images show that they did: with it ours equal them, without it
-    they are 5 to 17 levels off. Fused images are cut down to 8 bits, not rounded.
+    grey ones (`normalisation` "none"), but their published images show that they did: with it ours
+    equal them, without it they are 5 to 17 levels off. Others ran the script as it is: the row of
+    IFCNN(max) in table 3 of [2]_, which the published images contradict, comes out with "none".
 
     References
     ----------
     .. [1] Y. Zhang, Y. Liu, P. Sun, H. Yan, X. Zhao, L. Zhang, "IFCNN: A general image fusion
        framework based on convolutional neural network," Inf. Fusion 54, 2020.
        doi:10.1016/j.inffus.2019.07.011
+    .. [2] D. Rao, X.-J. Wu, T. Xu, G. Chen, "Unsupervised image fusion method based on feature
+       mutual mapping," 2021.
     """
-    return _load(files, "max")
+    return _load(files, "max", normalisation)
 
 
 @method(
@@ -135,8 +149,16 @@ def ifcnn_max(files: WeightFiles, /) -> TensorFusion:
     notes="The authors' choice for multi-exposure. Their published images of other tasks could not "
     "be reproduced with the published weights, by their own program either.",
 )
-def ifcnn_mean(files: WeightFiles, /) -> TensorFusion:
+def ifcnn_mean(
+    files: WeightFiles, /, *, normalisation: Literal["imagenet", "none"] = "imagenet"
+) -> TensorFusion:
     """One convolutional network whose features are merged by their mean.
+
+    Parameters
+    ----------
+    normalisation : {"imagenet", "none"}
+        What is taken off the sources and given back to the fused image: mean and deviation of the
+        photographs of ImageNet, or nothing.
 
     Returns
     -------
@@ -154,7 +176,7 @@ def ifcnn_mean(files: WeightFiles, /) -> TensorFusion:
        framework based on convolutional neural network," Inf. Fusion 54, 2020.
        doi:10.1016/j.inffus.2019.07.011
     """
-    return _load(files, "mean")
+    return _load(files, "mean", normalisation)
 
 
 @method(
@@ -182,8 +204,16 @@ def ifcnn_mean(files: WeightFiles, /) -> TensorFusion:
         ),
     ),
 )
-def ifcnn_sum(files: WeightFiles, /) -> TensorFusion:
+def ifcnn_sum(
+    files: WeightFiles, /, *, normalisation: Literal["imagenet", "none"] = "imagenet"
+) -> TensorFusion:
     """One convolutional network whose features are merged by their sum.
+
+    Parameters
+    ----------
+    normalisation : {"imagenet", "none"}
+        What is taken off the sources and given back to the fused image: mean and deviation of the
+        photographs of ImageNet, or nothing.
 
     Returns
     -------
@@ -201,4 +231,4 @@ def ifcnn_sum(files: WeightFiles, /) -> TensorFusion:
        framework based on convolutional neural network," Inf. Fusion 54, 2020.
        doi:10.1016/j.inffus.2019.07.011
     """
-    return _load(files, "sum")
+    return _load(files, "sum", normalisation)

@@ -22,7 +22,7 @@ import csv
 import io
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -128,8 +128,8 @@ def vifb(
     name: str,
     *,
     sources_saved_again: bool = False,
-    without: frozenset[str] | set[str] = frozenset(),
-    only: frozenset[str] = frozenset(),
+    without: Collection[str] = (),
+    only: Collection[str] = (),
 ) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with the folder `name` of VIFB's images."""
 
@@ -146,8 +146,8 @@ def vifb_cases(
     shared: Path,
     name: str,
     *,
-    without: frozenset[str] | set[str] = frozenset(),
-    only: frozenset[str] = frozenset(),
+    without: Collection[str] = (),
+    only: Collection[str] = (),
 ) -> Cases:
     """Read VIFB's pairs and the folder `name` of its images."""
     golden = shared / "golden" / "vifb"
@@ -157,10 +157,13 @@ def vifb_cases(
             yield ir, vis, read_image(published)
 
 
-def deep(name: str, *pairs: str) -> Callable[[Path, LoadedMethod], Compared]:
+def deep(
+    name: str, *pairs: str, sides: tuple[str, str] = ("ir", "vi")
+) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with the folder `name` of the networks' outputs; all pairs by default.
 
-    Where the output is in colour, so were the sources.
+    Where the output is in colour, so were the sources. The sources of the medical pair are MRI and
+    CT, in this order, unless `sides` exchanges them.
     """
 
     def compare(shared: Path, fuse: LoadedMethod) -> Compared:
@@ -169,8 +172,7 @@ def deep(name: str, *pairs: str) -> Callable[[Path, LoadedMethod], Compared]:
             published = read_image(golden / name / f"{pair}.png")
             colour = "" if published.ndim == 2 else "_rgb"
             sources = (
-                read_image(golden / "inputs" / f"{pair}_{side}{colour}.png")
-                for side in ("ir", "vi")
+                read_image(golden / "inputs" / f"{pair}_{side}{colour}.png") for side in sides
             )
             yield fuse(*sources), published
 
@@ -226,18 +228,36 @@ def msvd_signs(
 
 EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     "adf": (Evidence(octave("ADF")), Evidence(vifb("ADF"))),
+    "asr": (
+        Evidence(octave("ASR"), {"task": "ivif"}),
+        Evidence(matlab(("lytro_asr", "lytro_asr"))),
+    ),
+    "auif": (Evidence(deep("AUIF")),),
     "cbf": (
         Evidence(matlab(("road1", "road1_CBF"), ("road5", "road5_CBF"))),
         Evidence(octave("CBF")),
         Evidence(mfifb("CBF")),
         Evidence(vifb("CBF", only=VIFB_SMALL)),
     ),
+    "csmca": (Evidence(octave("CSMCA")),),
+    "csr": (Evidence(octave("CSR"), {"task": "ivif"}),),
+    "cvt": (Evidence(octave("CVT")),),
+    "datfuse": (Evidence(deep("DATFuse")),),
+    "deepfuse": (Evidence(deep("DeepFuse")),),
+    "deepfuse_li": (Evidence(deep("DeepFuse-hli")),),
+    "densefuse": (
+        Evidence(deep("DenseFuse")),
+        Evidence(tang("DenseFuse"), weights="tf_1e2"),
+    ),
+    "dtcwt": (Evidence(octave("DTCWT")),),
     "dwt": (Evidence(octave("DWT")),),
+    "emfusion": (Evidence(deep("EMFusion-ctmri", sides=("vi", "ir"))),),
     "fpde": (Evidence(octave("FPDE")),),
     "gff": (
         Evidence(octave("GFF")),
         Evidence(vifb("GFF", sources_saved_again=True, without=VIFB_BROKEN_GFF)),
     ),
+    "gmc": (Evidence(octave("GMC")),),
     "gtf": (
         Evidence(matlab(("road1", "road1_GTF"), ("road5", "road5_GTF"))),
         Evidence(octave("GTF_matlab")),
@@ -247,23 +267,47 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(matlab(("tnot1", "tnot1_Hybrid_MSD"), exchanged=True)),
         Evidence(octave("Hybrid_MSD")),
     ),
+    "ifcnn_max": (Evidence(deep("IFCNN-MAX")), Evidence(tang("IFCNN"))),
+    "ifcnn_mean": (Evidence(deep("IFCNN-MEAN")),),
+    "ifcnn_sum": (Evidence(deep("IFCNN-SUM")),),
     "ifevip": (
         Evidence(matlab(("tnot1", "tnot1_IFEVIP"))),
         Evidence(octave("IFEVIP")),
     ),
-    "ifcnn_max": (Evidence(deep("IFCNN-MAX")), Evidence(tang("IFCNN"))),
-    "ifcnn_mean": (Evidence(deep("IFCNN-MEAN")),),
-    "ifcnn_sum": (Evidence(deep("IFCNN-SUM")),),
+    "latlrr": (Evidence(vifb("LatLRR", only=("manWalking", "peopleshadow"))),),
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
+    "lp_sr": (Evidence(octave("LP_SR")), Evidence(mfifb("MST_SR"))),
+    "lrrnet": (Evidence(deep("LRRNet")),),
     "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
     "msvd": (
         Evidence(msvd_signs(lambda shared: octave_cases(shared, "MSVD_clip"), np.asarray)),
         Evidence(msvd_signs(lambda shared: vifb_cases(shared, "MSVD"), as_jpeg)),
         Evidence(msvd_signs(lambda shared: mfifb_cases(shared, "MSVD"), as_jpeg)),
     ),
+    "nsct": (Evidence(octave("NSCT")),),
+    "nsst_papcnn": (Evidence(octave("NSST_PAPCNN")),),
+    "pmgi": (
+        Evidence(deep("PMGI-ivf")),
+        Evidence(deep("PMGI-med"), {"task": "medical"}),
+        Evidence(deep("PMGI-mef"), {"task": "mef"}),
+        Evidence(deep("PMGI-mff"), {"task": "mff"}),
+        Evidence(tang("PMGI")),
+    ),
     "rp": (Evidence(octave("RP")),),
+    "rp_sr": (Evidence(octave("RP_SR")), Evidence(vifb("RP_SR")), Evidence(mfifb("RP_SR"))),
+    "sdnet": (
+        Evidence(deep("SDNet-ivf")),
+        Evidence(deep("SDNet-med"), {"task": "medical"}),
+        Evidence(deep("SDNet-mef"), {"task": "mef"}),
+        Evidence(deep("SDNet-mff"), {"task": "mff"}),
+        Evidence(tang("SDNet")),
+    ),
+    "seafusion": (Evidence(deep("SeAFusion")),),
+    "sr": (Evidence(octave("SR")),),
     "tif": (Evidence(octave("TIF")), Evidence(vifb("TIF"))),
+    "u2fusion": (Evidence(deep("U2Fusion")), Evidence(tang("U2Fusion"))),
     "vsmwls": (Evidence(octave("VSMWLS")), Evidence(vifb("VSMWLS", only=VIFB_SMALL))),
+    "ydtr": (Evidence(deep("YDTR")),),
 }
 
 

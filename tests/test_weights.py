@@ -46,7 +46,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def own(tmp_path: Path) -> Path:
     """Somebody's own checkpoint."""
     path = tmp_path / "mine.pth"
-    torch.save(IFCNN("max").state_dict(), path)
+    torch.save(IFCNN("max", "imagenet").state_dict(), path)
     return path
 
 

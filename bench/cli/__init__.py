@@ -10,6 +10,7 @@ import typer
 
 import fusebench
 from fusebench.bench.cli import (
+    audit,
     compare,
     datasets,
     diagnose,
@@ -17,10 +18,12 @@ from fusebench.bench.cli import (
     fuse,
     leaderboard,
     listing,
+    methods,
     report,
     run,
     score,
     show,
+    trust,
     weights,
 )
 from fusebench.bench.types import FusebenchError
@@ -57,10 +60,13 @@ app.command("fuse")(fuse.fuse)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("diagnose")(diagnose.diagnose)
+app.command("trust")(trust.trust)
+app.command("audit")(audit.audit)
 app.command("export")(export.export_scores)
 app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(methods.app, name="methods")
 app.add_typer(weights.app, name="weights")
 
 # Typer brings its own copy of click, so the class is found through one that it exports.

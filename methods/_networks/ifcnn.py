@@ -16,21 +16,30 @@ _STD = (0.229, 0.224, 0.225)
 
 
 class IFCNN(FusionNetwork):
-    """Features of each source, merged element by element, and an image made of them."""
+    """Features of each source, merged element by element, and an image made of them.
+
+    Parameters
+    ----------
+    rule : {"max", "mean", "sum"}
+        How features are merged.
+    normalisation : {"imagenet", "none"}
+        What is taken off the sources and given back to the fused image.
+    """
 
     reach = 5
     mean: Tensor
     std: Tensor
 
-    def __init__(self, rule: str) -> None:
+    def __init__(self, rule: str, normalisation: str) -> None:
         super().__init__()
         self.rule = rule
         self.conv1 = Conv(3, 64, 7, border="replicate", bias=False)
         self.conv2 = _Normalised(64)
         self.conv3 = _Normalised(64)
         self.conv4 = nn.Conv2d(64, 3, 1)
-        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
+        mean, std = (_MEAN, _STD) if normalisation == "imagenet" else ((0.0,) * 3, (1.0,) * 3)
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 
     def compute(self, *sources: Tensor) -> Tensor:
         """Give the normalised colour image of sources ``(N, 1 or 3, H, W)``."""

@@ -1,0 +1,94 @@
+"""U2Fusion: one network for all kinds of fusion."""
+
+from __future__ import annotations
+
+from fusebench.bench.types import Fidelity, WeightFile, Weights
+from fusebench.methods._base import TensorFusion, method
+from fusebench.methods._weights import WeightFiles, from_tensorflow, load_network
+
+
+@method(
+    slug="u2fusion",
+    label="U2Fusion",
+    title="Unified unsupervised image fusion network",
+    reference="H. Xu, J. Ma, J. Jiang, X. Guo, H. Ling, U2Fusion: A unified unsupervised image "
+    "fusion network, IEEE Trans. Pattern Anal. Mach. Intell. 44(1), 2022",
+    doi="10.1109/TPAMI.2020.3012548",
+    origin="official weights",
+    colour="luma",
+    tasks=("ivif", "medical", "mef", "mff"),
+    runs_on="any",
+    min_size=2,
+    weights=(
+        Weights(
+            name="official",
+            origin="official weights",
+            files=(
+                WeightFile(
+                    "U2Fusion.npz",
+                    "2fc15b2967ec1336378b94107f5b2f5e26fc3680e14fa3a608c310349f155456",
+                ),
+            ),
+            licence="none stated",
+            home="https://github.com/hanna-xu/U2Fusion",
+            trained_on=("RoadScene", "TNO", "SICE", "Lytro", "Harvard"),
+            notes="The variables of the authors' TensorFlow checkpoint, exported by their names "
+            "with numpy.savez; an export of your own is given with --weights FILE.",
+        ),
+    ),
+    fidelity=(
+        Fidelity(
+            against="the authors' network with their weights, run by us on lossless grey pairs (2 "
+            "TNO, 1 RoadScene, 1 Lytro, 1 multi-exposure, 1 MRI-CT)",
+            images=6,
+            within_one=1.0,
+            mean_abs=2.36e-05,
+            max_abs=1.0,
+            equal=0.99998,
+            psnr=94.41,
+        ),
+        Fidelity(
+            against="Linfeng Tang's images of TNO, somebody else's run of the authors' code",
+            images=14,
+            within_one=1.0,
+            mean_abs=1.78e-05,
+            max_abs=1.0,
+            equal=0.99998,
+            psnr=95.63,
+        ),
+    ),
+    notes="Not symmetric. The order here, infrared first, is that of the published comparisons; "
+    "the authors' script has visible first, which gives other images.",
+)
+def u2fusion(files: WeightFiles, /) -> TensorFusion:
+    """Both sources through one densely connected network.
+
+    Returns
+    -------
+    callable
+        Function of two source tensors; see `fusebench.methods.LoadedMethod`.
+
+    Raises
+    ------
+    InputError, MissingDataError
+        If the weights are not here or not what they should be.
+
+    Notes
+    -----
+    Follows [1]_ and the authors' program, but for the order of the sources (see the record). The
+    fused image is stretched to 0..255, as in the published comparisons; the authors' script of
+    today does so only at the upper end.
+
+    References
+    ----------
+    .. [1] H. Xu, J. Ma, J. Jiang, X. Guo, H. Ling, "U2Fusion: A unified unsupervised image fusion
+       network," IEEE Trans. Pattern Anal. Mach. Intell. 44(1), 2022.
+       doi:10.1109/TPAMI.2020.3012548
+    """
+    from fusebench.methods._networks.u2fusion import DenseStack
+
+    network = DenseStack(44, 5, (128, 64, 32))
+    layers = {"first": "Generator/encoder/conv1_1"}
+    layers |= {f"dense.{n}": f"Generator/encoder/dense_block_conv{n + 1}" for n in range(5)}
+    layers |= {f"chain.{n}": f"Generator_1/decoder/conv2_{n + 1}" for n in range(4)}
+    return load_network(network, files.path("U2Fusion.npz"), from_tensorflow(layers))
