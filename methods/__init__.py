@@ -4,7 +4,9 @@ Every import below registers the methods of that file; a new file is added to th
 """
 
 from fusebench.methods import (
+    auif,
     average,
+    datfuse,
     deepfuse,
     densefuse,
     dwt,
@@ -12,18 +14,23 @@ from fusebench.methods import (
     gff,
     ifcnn,
     lp,
+    lrrnet,
     mgff,
     pmgi,
     rp,
     sdnet,
+    seafusion,
     u2fusion,
+    ydtr,
 )
 from fusebench.methods._base import METHODS, LoadedMethod, load
 
 __all__ = [
     "METHODS",
     "LoadedMethod",
+    "auif",
     "average",
+    "datfuse",
     "deepfuse",
     "densefuse",
     "dwt",
@@ -32,9 +39,12 @@ __all__ = [
     "ifcnn",
     "load",
     "lp",
+    "lrrnet",
     "mgff",
     "pmgi",
     "rp",
     "sdnet",
+    "seafusion",
     "u2fusion",
+    "ydtr",
 ]

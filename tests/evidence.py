@@ -164,6 +164,8 @@ def tang(name: str, *indexes: str) -> Callable[[Path, LoadedMethod], Compared]:
 
 
 EVIDENCE: dict[str, tuple[Evidence, ...]] = {
+    "auif": (Evidence(deep("AUIF")),),
+    "datfuse": (Evidence(deep("DATFuse")),),
     "deepfuse": (Evidence(deep("DeepFuse")),),
     "deepfuse_li": (Evidence(deep("DeepFuse-hli")),),
     "densefuse": (
@@ -198,6 +200,9 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
     "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
     "rp": (Evidence(octave("RP")),),
+    "seafusion": (Evidence(deep("SeAFusion")),),
+    "ydtr": (Evidence(deep("YDTR")),),
+    "lrrnet": (Evidence(deep("LRRNet")),),
 }
 
 

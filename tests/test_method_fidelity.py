@@ -19,6 +19,8 @@ NOTHING_TO_COMPARE = {"average"}
 # What the figures must be at least, for each comparison of a method in its order: share of pixels
 # within one level, mean difference.
 BARS: dict[str, tuple[tuple[float, float], ...]] = {
+    "auif": ((1.0, 1e-3),),
+    "datfuse": ((1.0, 0.0),),
     "deepfuse": ((1.0, 0.01),),
     "deepfuse_li": ((1.0, 0.01),),
     "densefuse": ((1.0, 0.01), (1.0, 0.01)),
@@ -29,10 +31,13 @@ BARS: dict[str, tuple[tuple[float, float], ...]] = {
     "ifcnn_mean": ((1.0, 0.0),),
     "ifcnn_sum": ((1.0, 0.0),),
     "lp": ((1.0, 0.01), (1.0, 0.01)),
+    "lrrnet": ((1.0, 1e-3),),
     "mgff": ((1.0, 0.01), (0.999, 0.1)),
     # The last of these and of SDNet is somebody else's run: on another machine, with other results.
     "pmgi": (*((1.0, 0.01),) * 4, (0.999, 0.1)),
     "rp": ((1.0, 0.01),),
+    "seafusion": ((1.0, 0.0),),
+    "ydtr": ((1.0, 0.0),),
     "sdnet": (*((1.0, 0.01),) * 4, (0.997, 0.2)),
     "u2fusion": ((1.0, 0.01), (1.0, 0.01)),
 }

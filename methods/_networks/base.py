@@ -186,13 +186,21 @@ def truncated(image: Tensor) -> Tensor:
     return (image.clamp(0, 1) * 255).floor() / 255
 
 
-def stretched(image: Tensor) -> Tensor:
+def wrapped(image: Tensor) -> Tensor:
+    """Cut images down to whole grey levels as NumPy's cast to uint8 does where it was not told to.
+
+    Levels below 0 and above 255 are taken modulo 256, so that a little less than black is white.
+    """
+    return (image * 255).trunc().remainder(256) / 255
+
+
+def stretched(image: Tensor, tiny: float = 0.0) -> Tensor:
     """Stretch each image ``(N, C, H, W)`` so that it reaches from 0 to 1, as old SciPy saved.
 
-    An image of one value becomes black.
+    An image of one value becomes black. Some programs add a `tiny` number to the extent.
     """
     low = image.amin((1, 2, 3), keepdim=True)
-    extent = image.amax((1, 2, 3), keepdim=True) - low
+    extent = image.amax((1, 2, 3), keepdim=True) - low + tiny
     return (image - low) / torch.where(extent > 0, extent, 1)
 
 
