@@ -62,6 +62,8 @@ class Explanation:
 def conventions(record: Metric, colours: Sequence[Literal["luma", "channels"]]) -> list[Convention]:
     """List all combinations of the choices that a metric's parameters have.
 
+    What protocols compute besides, with numbers for parameters, follows them.
+
     Parameters
     ----------
     record : Metric
@@ -71,13 +73,20 @@ def conventions(record: Metric, colours: Sequence[Literal["luma", "channels"]]) 
     hints = get_type_hints(record.compute)
     names = [n for n in record.parameters if _choices(hints[n])]
     rules = [load_protocol(name) for name in protocol_names()]
-    found = []
-    for values in itertools.product(*(_choices(hints[name]) for name in names)):
-        parameters = {
+    combinations: list[Mapping[str, Any]] = [
+        {
             name: value
             for name, value in zip(names, values, strict=True)
             if value != record.parameters[name]
         }
+        for values in itertools.product(*(_choices(hints[name]) for name in names))
+    ]
+    for rule in rules:
+        used = rule.metrics.get(record.slug, {})
+        if used not in combinations:
+            combinations.append(used)
+    found = []
+    for parameters in combinations:
         for colour in colours:
             users = tuple(
                 rule.name

@@ -44,6 +44,7 @@ MOST_ENTRIES = 200_000
 MOST_RATIO = 200
 """An archive is refused above this many unpacked bytes, entries, or bytes per packed byte."""
 
+_LATER = (429, 500, 502, 503, 504)  # answers that may be better the next time
 _BOMB_FLOOR = 2**24  # a small archive may be packed as tightly as it likes
 _SPARE = 2**24  # bytes of the disk that are left free
 _CHUNK = 2**14  # what a cut connection may lose
@@ -95,6 +96,7 @@ def fetch(url: str, sha256: str, into: Path, *, progress: Progress | None = None
     InputError
         If its digest is another one; the file is removed.
     """
+    into = into.expanduser().absolute()
     with _locked(into):
         return _fetch(url, sha256, into, progress)
 
@@ -122,6 +124,7 @@ def fetch_files(files: Sequence[Remote], into: Path, *, progress: Progress | Non
         As `fetch`; and if the folder holds other files than these. What has arrived is kept in a
         hidden folder beside it: the same call goes on from there.
     """
+    into = into.expanduser().absolute()
     staging = into.with_name(f".{into.name}.part")
     with _locked(into):
         if _is_complete(files, into):
@@ -178,6 +181,7 @@ def fetch_archive(
     """
     if sha256 is None and not (members and all(m.sha256 for m in members)):
         raise ValueError("an archive without a digest needs members with one each")
+    into = into.expanduser().absolute()
     archive = into.with_name(f".{into.name}.archive")
     staging = into.with_name(f".{into.name}.{secrets.token_hex(4)}.part")
     with _locked(into):
@@ -257,7 +261,14 @@ class _Download:
                     break
                 reason = "the connection was cut"
             except requests.exceptions.HTTPError as e:
-                raise MissingDataError(f"{url} cannot be downloaded: {e}") from None
+                answer = e.response
+                reason = "" if answer is None else f"{answer.status_code} {answer.reason}"
+                if answer is None or answer.status_code not in _LATER:
+                    raise MissingDataError(f"{url} cannot be downloaded: {reason}") from None
+            except requests.exceptions.Timeout:
+                reason = f"no answer for {TIMEOUT:.0f} s"
+            except requests.exceptions.ConnectionError:
+                reason = f"no connection to {urlsplit(url).hostname}, or it was cut"
             except requests.exceptions.RequestException as e:
                 reason = _first_words(e)
             failures = 1 if self._size() > before else failures + 1
@@ -521,6 +532,12 @@ def _is_right(path: Path, sha256: str | None) -> bool:
 
 
 def _move_into_place(staging: Path, into: Path) -> None:
+    if into == Path.cwd():
+        # The shell stands in it, so it cannot be exchanged for another folder.
+        for path in staging.iterdir():
+            path.replace(into / path.name)
+        staging.rmdir()
+        return
     if into.exists():
         into.rmdir()  # it is empty: `_is_complete` has looked
     staging.replace(into)

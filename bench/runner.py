@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -126,6 +127,11 @@ class Session:
         """
         dataset = datasets.load(name, root)
         facts = dataset.inspect()
+        if any(f.other_digests for f in facts):
+            raise InputError(
+                f"{name} holds series of more than two sources, but a run fuses and scores two; "
+                f"use {dataset.info.slug}:ends, the first and last of each"
+            )
         if dataset.frozen:
             self.report.warnings += [
                 f"{name}: {difference}" for difference in datasets.verify(dataset, facts)
@@ -447,8 +453,15 @@ def find_root(name: str, roots: Mapping[str, Path]) -> Path | None:
     return None
 
 
-def match_files(folder: Path, dataset: Dataset) -> dict[str, Path]:
+def match_files(folder: Path, dataset: Dataset, *, by_number: bool = False) -> dict[str, Path]:
     """Match the images of a folder to the pairs of a dataset by stem.
+
+    Parameters
+    ----------
+    folder : Path
+    dataset : Dataset
+    by_number : bool
+        Whether a stem that is no key may stand for the one key that ends in the same number.
 
     Raises
     ------
@@ -464,7 +477,11 @@ def match_files(folder: Path, dataset: Dataset) -> dict[str, Path]:
         raise MissingDataError(f"no images in {folder}; expected {dataset.keys[0]}.png and so on")
     by_stem: dict[str, list[Path]] = {}
     for path in files:
-        by_stem.setdefault(path.stem, []).append(path)
+        stem = path.stem
+        if by_number and stem not in dataset.keys and (number := _number(stem)) is not None:
+            same = [key for key in dataset.keys if _number(key) == number]
+            stem = same[0] if len(same) == 1 else stem
+        by_stem.setdefault(stem, []).append(path)
     twice = [", ".join(p.name for p in found) for found in by_stem.values() if len(found) > 1]
     if twice:
         raise InputError(f"{folder}: {datasets.listing('pair has two files and', twice)}")
@@ -477,6 +494,11 @@ def match_files(folder: Path, dataset: Dataset) -> dict[str, Path]:
             "file names must be the keys of the pairs"
         )
     return {stem: found[0] for stem, found in by_stem.items()}
+
+
+def _number(stem: str) -> int | None:
+    match = re.search(r"\d+$", stem)
+    return None if match is None else int(match[0])
 
 
 def _entry(choice: MethodChoice, device: str) -> tuple[Entry, str]:

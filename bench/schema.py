@@ -140,3 +140,31 @@ class ScoreRow(Base):
     # Nullable because SQLite turns NaN into NULL.
     value: Mapped[float | None] = mapped_column(Float(53))
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class ReportedRow(Base):
+    """One cell of a table of a paper, as printed: never ranked with scores, which are measured."""
+
+    __tablename__ = "reported"
+    __table_args__ = (
+        UniqueConstraint("paper", "table", "dataset", "pair", "block", "method", "metric"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    paper: Mapped[str] = mapped_column(Text)
+    table: Mapped[str] = mapped_column(Text)
+    task: Mapped[str] = mapped_column(String(16))
+    dataset: Mapped[str] = mapped_column(Text)
+    pair: Mapped[str] = mapped_column(Text)
+    pairs: Mapped[int | None]
+    block: Mapped[str] = mapped_column(Text)
+    method: Mapped[str] = mapped_column(Text)
+    label: Mapped[str] = mapped_column(Text)
+    proposed: Mapped[bool]
+    metric: Mapped[str] = mapped_column(Text)
+    metric_label: Mapped[str] = mapped_column(Text)
+    printed: Mapped[str] = mapped_column(Text)
+    value: Mapped[float] = mapped_column(Float(53))
+    direction: Mapped[str] = mapped_column(String(16))
+    marked: Mapped[bool]
+    note: Mapped[str] = mapped_column(Text)

@@ -6,10 +6,13 @@ see one value a scene: the mean over its pairs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
 from scipy.stats import friedmanchisquare, norm, rankdata, studentized_range, wilcoxon
 from scipy.stats import t as student
 
@@ -17,6 +20,8 @@ from fusebench.bench.types import InputError
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
+# Two metrics with a higher Kendall tau say the same.
+REDUNDANT = 0.9
 
 Values = NDArray[np.float64]
 
@@ -304,6 +309,80 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     return corrected
 
 
+def _interval(
+    values: NDArray[np.float64], scene: NDArray[np.intp], generator: np.random.Generator
+) -> tuple[float, float]:
+    """Percentile interval of the mean over resampled scenes."""
+    count = int(scene.max()) + 1 if len(scene) else 0
+    if count < 2:
+        return float("nan"), float("nan")
+    totals = np.bincount(scene, weights=values, minlength=count)
+    sizes = np.bincount(scene, minlength=count)
+    drawn = generator.integers(count, size=(RESAMPLES, count))
+    means = totals[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def kendall_table(scores: Sequence[ArrayLike]) -> NDArray[np.float64]:
+    """Say how alike metrics rank: Kendall's tau-b between each two, averaged over images.
+
+    Parameters
+    ----------
+    scores : sequence of arrays, shape (P, E)
+        For each metric its scores of E competitors on P pairs, larger being better; NaN where
+        there is none.
+
+    Returns
+    -------
+    array, shape (M, M)
+        Mean over the pairs on which tau is defined, in [-1, 1]; NaN where it is on none.
+    """
+    values = _ten_digits(np.stack([np.asarray(s, dtype=np.float64) for s in scores]))
+    first, second = (values[..., index] for index in np.triu_indices(values.shape[2], 1))
+    known = ~(np.isnan(first) | np.isnan(second))
+    with np.errstate(invalid="ignore"):
+        order = np.where(first == second, 0.0, np.sign(first - second))
+    # Kendall's definition for all metrics at once: scipy.stats.kendalltau, which takes two at a
+    # time, would be called thousands of times.
+    signs, there = np.where(known, order, 0.0), known.astype(np.float64)
+    agree = np.einsum("aps,bps->abp", signs, signs)
+    # How often one metric decides where the other has a value.
+    decided = np.einsum("aps,bps->abp", signs**2, there)
+    norm = np.sqrt(decided * decided.swapaxes(0, 1))
+    count = (norm > 0).sum(axis=2)
+    total = (agree / np.where(norm > 0, norm, 1.0)).sum(axis=2)
+    mean: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return mean
+
+
+def redundant(tau: ArrayLike, threshold: float = REDUNDANT) -> list[list[int]]:
+    """Group metrics that say the same: within a group every two have tau above a threshold.
+
+    Parameters
+    ----------
+    tau : array, shape (M, M)
+        As `kendall_table` gives it.
+    threshold : float
+        In (0, 1).
+
+    Returns
+    -------
+    list of list of int
+        Groups of two and more, by index; complete linkage decides where several are possible.
+    """
+    table = np.nan_to_num(np.asarray(tau, dtype=np.float64))
+    if len(table) < 2:
+        return []
+    distance = np.clip(1 - (table + table.T) / 2, 0, None)
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(distance, checks=False), "complete")
+    # A distance of exactly 1 - threshold is not above it.
+    labels = fcluster(tree, np.nextafter(1 - threshold, 0), "distance")
+    groups = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
+    return sorted(group for group in groups if len(group) > 1)
+
+
 @dataclass(frozen=True)
 class Standing:
     """How sure a ranking by the mean of ranks over metrics is.
@@ -427,7 +506,8 @@ def standing(
 
 def _ten_digits(values: Values) -> Values:
     """Round to ten digits: float noise must not separate methods that tie."""
-    size = np.abs(values)
+    finite = np.where(np.isfinite(values), values, 0.0)
+    size = np.abs(finite)
     unit = 10.0 ** (np.floor(np.log10(np.where(size > 0, size, 1.0))) - 9)
-    rounded: Values = np.rint(values / unit) * unit
+    rounded: Values = np.where(np.isfinite(values), np.rint(finite / unit) * unit, values)
     return rounded

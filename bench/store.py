@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +39,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from fusebench.bench.paper import Paper
 from fusebench.bench.schema import (
     Base,
     DatasetRow,
@@ -46,6 +47,7 @@ from fusebench.bench.schema import (
     EnvironmentRow,
     FusedRow,
     PairRow,
+    ReportedRow,
     RunRow,
     ScoreRow,
 )
@@ -420,6 +422,14 @@ class Store:
         }
         statement = _insert(connection, ScoreRow).values(key | values)
         connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))
+
+    def import_paper(self, paper: Paper) -> None:
+        """Store the cells of a paper as reported, in place of those it had before."""
+        rows = [asdict(cell) | {"value": cell.value} for cell in paper.cells]
+        with self.write() as connection:
+            connection.execute(delete(ReportedRow).where(ReportedRow.paper == paper.key))
+            if rows:
+                connection.execute(insert(ReportedRow), rows)
 
     # -- reading ------------------------------------------------------------------------------
 

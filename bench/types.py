@@ -38,6 +38,9 @@ ColourRule = Literal["per_channel", "luma", "native"]
 Origin = Literal[
     "official weights", "retrained", "reimplemented", "published outputs", "user weights"
 ]
+ProblemKind = Literal["registration", "duplicate", "label", "count", "order", "damage"]
+"""Shifted sources; the same pixels twice; a wrong name; numbers that differ between papers; sources
+whose order varies or is not known; damaged or unusable files."""
 
 
 class FusebenchError(Exception):
@@ -73,6 +76,8 @@ class Pair:
         The ideal fused image, where the dataset has one.
     scene : str
         Scene, sequence or patient. Pairs that share it are not independent of each other.
+    others : tuple of uint8 array
+        Sources between `a` and `b`, in order, of a series of more than two.
     """
 
     key: str
@@ -81,6 +86,7 @@ class Pair:
     b: Image
     reference: Image | None = None
     scene: str = ""
+    others: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,8 @@ class Metric:
         Smallest height and width, in pixels, for which it is defined.
     reference, doi : str
         Source paper.
+    formula : str
+        Canonical definition in TeX; docs/metrics.md explains the symbols.
     version : int
         Goes up whenever any value can change.
     compute : callable
@@ -154,9 +162,16 @@ class Metric:
     min_size: int
     reference: str
     doi: str
+    formula: str
     version: int
     compute: Callable[..., Array] = field(repr=False, compare=False)
     summary: str = ""
+
+    @property
+    def displayed(self) -> str:
+        """Formula with a line for each of its parts."""
+        lines = self.formula.split(r", \quad ")
+        return r"\begin{aligned} & " + r", \\ & ".join(lines) + r" \end{aligned}"
 
     @property
     def plain_label(self) -> str:
@@ -284,6 +299,25 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with published data that a user should know.
+
+    Attributes
+    ----------
+    kind : ProblemKind
+        What sort of thing is wrong.
+    keys : tuple of str
+        The pairs it concerns, as ``split/key``; empty for the whole dataset.
+    text : str
+        What is wrong, in one sentence.
+    """
+
+    kind: ProblemKind
+    keys: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetInfo:
     """What is known of one dataset.
 
@@ -294,9 +328,17 @@ class DatasetInfo:
     tasks : tuple of Task
         Kinds of fusion its pairs are for.
     splits : mapping of str to int or None
-        Frozen splits with their numbers of pairs; None where it depends on the user's files.
+        Splits with their numbers of pairs; None where it depends on the user's files.
     licence, home, reference : str
         Terms ("none stated" where there are none), web page and citation.
+    doi : str
+        Of the paper that published it.
+    sources : tuple of str
+        What the sources are, in order.
+    sizes : str
+        Sizes in pixels (width x height), in words.
+    training : tuple of str
+        Splits that methods may be trained on.
     layout : str
         Folder layouts it recognises, in words.
     loader : callable
@@ -307,6 +349,8 @@ class DatasetInfo:
         Whether the user has to say where the images are.
     notes : str
         Quirks worth knowing.
+    problems : tuple of Problem
+        What is known to be wrong with it.
     """
 
     slug: str
@@ -321,6 +365,11 @@ class DatasetInfo:
     version: int = 1
     needs_root: bool = True
     notes: str = ""
+    doi: str = ""
+    sources: tuple[str, ...] = ()
+    sizes: str = ""
+    training: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def keyword_defaults(function: Callable[..., Any]) -> dict[str, Any]:

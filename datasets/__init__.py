@@ -1,9 +1,10 @@
 """Datasets of image pairs.
 
-Every import below registers the datasets of that file; a new file is added to the list.
+``demo`` and ``folder`` are code; all published ones are record files in ``datasets/records``, which
+are read and registered here.
 """
 
-from fusebench.datasets import demo, folder, lytro, tno
+from fusebench.datasets import demo, folder
 from fusebench.datasets._base import (
     DATASETS,
     Dataset,
@@ -13,23 +14,38 @@ from fusebench.datasets._base import (
     export,
     listing,
     load,
+    not_compared,
     pair_facts,
     verify,
 )
+from fusebench.datasets._check import Check, CheckedPair, Finding, check, open_folders, summary
+from fusebench.datasets._downloads import Download, downloads
+from fusebench.datasets._records import RECORDS, dataset_folder, register_records
+
+register_records()
 
 __all__ = [
     "DATASETS",
+    "RECORDS",
+    "Check",
+    "CheckedPair",
     "Dataset",
+    "Download",
+    "Finding",
     "FrozenPair",
     "PairFacts",
+    "check",
     "dataset_digest",
+    "dataset_folder",
     "demo",
+    "downloads",
     "export",
     "folder",
     "listing",
     "load",
-    "lytro",
+    "not_compared",
+    "open_folders",
     "pair_facts",
-    "tno",
+    "summary",
     "verify",
 ]

@@ -13,7 +13,6 @@ from fusebench.bench.types import (
     DatasetInfo,
     FusebenchError,
     InputError,
-    MissingDataError,
     Pair,
     Task,
 )
@@ -35,6 +34,8 @@ class PairFacts:
         1 for grey, 3 for colour.
     a_digest, b_digest, reference_digest : str
         sha256 of the pixels; None for a missing reference.
+    other_digests : tuple of str
+        Of the further sources of a series.
     """
 
     key: str
@@ -47,6 +48,7 @@ class PairFacts:
     a_digest: str
     b_digest: str
     reference_digest: str | None
+    other_digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +61,29 @@ class FrozenPair:
         As in `fusebench.bench.types.Pair`.
     title : str
         Name of the picture in its original collection.
-    a_digest, b_digest, reference_digest : str
-        sha256 of the pixels (`fusebench.bench.images.pixel_digest`); None for no reference.
+    a_digest, b_digest, reference_digest : str or None
+        sha256 of the pixels (`fusebench.bench.images.pixel_digest`). None for no reference, and
+        for sources of which only the name is known.
     elsewhere : tuple of str
         The same pair in other lists, as ``folder/stem``.
     notes : str
         What is odd about it.
+    other_digests : tuple of str
+        Of the further sources of a series.
+    task : str
+        Kind of fusion, where it is not that of the whole dataset.
     """
 
     key: str
     scene: str
     title: str
-    a_digest: str
-    b_digest: str
+    a_digest: str | None
+    b_digest: str | None
     reference_digest: str | None
     elsewhere: tuple[str, ...] = ()
     notes: str = ""
+    other_digests: tuple[str, ...] = ()
+    task: Task | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,10 @@ class Dataset:
         What the frozen split says of each pair; empty where there is no such split.
     extra : tuple of str
         Files beside the pairs that no pair uses, for datasets with a frozen split.
+    complete : bool
+        Whether `frozen` lists all pairs; otherwise it is what is known of some.
+    files : mapping of str to mapping of str to Path
+        The files of each pair by source ("a", "b", "reference", …); empty where there are none.
     """
 
     name: str
@@ -107,6 +120,8 @@ class Dataset:
     _read: Callable[[str], Pair] = field(repr=False)
     frozen: Mapping[str, FrozenPair] = field(default_factory=dict, repr=False)
     extra: tuple[str, ...] = field(default=(), repr=False)
+    complete: bool = True
+    files: Mapping[str, Mapping[str, Path]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -158,6 +173,7 @@ def pair_facts(pair: Pair) -> PairFacts:
         a_digest=pixel_digest(pair.a),
         b_digest=pixel_digest(pair.b),
         reference_digest=None if pair.reference is None else pixel_digest(pair.reference),
+        other_digests=tuple(map(pixel_digest, pair.others)),
     )
 
 
@@ -165,7 +181,8 @@ def dataset_digest(facts: Sequence[PairFacts]) -> str:
     """Give the sha256 of all keys and pixels, whatever the order and format of the files."""
     digest = hashlib.sha256()
     for f in sorted(facts, key=lambda f: f.key):
-        digest.update("\n".join([f.key, f.a_digest, f.b_digest, f.reference_digest or ""]).encode())
+        digests = [f.a_digest, f.b_digest, f.reference_digest or "", *f.other_digests]
+        digest.update("\n".join([f.key, *digests]).encode())
     return digest.hexdigest()
 
 
@@ -192,23 +209,39 @@ def verify(dataset: Dataset, facts: Sequence[PairFacts] | None = None) -> list[s
     """
     if not dataset.frozen:
         raise InputError(
-            f"{dataset.name} has no frozen split to compare with: its pairs are the user's own"
+            f"{dataset.name} has no frozen split to compare with: nobody has listed its pixels"
         )
     known = {f.key: f for f in facts or ()}
-    differences = [f"{key}: missing" for key in dataset.frozen if key not in dataset.keys]
+    differences = []
+    if dataset.complete:
+        differences += [f"{key}: missing" for key in dataset.frozen if key not in dataset.keys]
     for key in dataset.keys:
+        if key not in dataset.frozen and not dataset.complete:
+            continue
         try:
             found = known[key] if key in known else pair_facts(dataset[key])
         except FusebenchError as e:
             differences.append(f"{key}: {e}")
         else:
-            differences += _differences(found, dataset.frozen.get(key))
+            differences += _differences(dataset, found)
     return differences + [f"extra file: {name}" for name in dataset.extra]
 
 
-def _differences(found: PairFacts, frozen: FrozenPair | None) -> list[str]:
+def not_compared(dataset: Dataset) -> list[str]:
+    """Give the keys of pairs of which nobody has listed the pixels, so that `verify` is silent."""
+    return [
+        key
+        for key in dataset.keys
+        if (frozen := dataset.frozen.get(key)) is None or frozen.a_digest is None
+    ]
+
+
+def _differences(dataset: Dataset, found: PairFacts) -> list[str]:
+    frozen = dataset.frozen.get(found.key)
     if frozen is None:
         return [f"{found.key}: not in the frozen split"]
+    if frozen.a_digest is None:
+        return []
     if (found.a_digest, found.b_digest) == (frozen.b_digest, frozen.a_digest):
         return [f"{found.key}: a and b are exchanged"]
     sides = (
@@ -216,7 +249,28 @@ def _differences(found: PairFacts, frozen: FrozenPair | None) -> list[str]:
         ("b", found.b_digest, frozen.b_digest),
         ("reference", found.reference_digest, frozen.reference_digest),
     )
-    return [f"{found.key}: {name} has other pixels" for name, is_, was in sides if is_ != was]
+    differences = [
+        f"{found.key}: {_named(dataset, found.key, side)} {_instead(dataset, side, is_)}"
+        for side, is_, was in sides
+        if is_ != was
+    ]
+    if found.other_digests != frozen.other_digests:
+        differences.append(f"{found.key}: a source between a and b has other pixels")
+    return differences
+
+
+def _named(dataset: Dataset, key: str, side: str) -> str:
+    """Name a source and, where there is one, its file."""
+    path = dataset.files.get(key, {}).get(side)
+    return side if path is None else f"{side} ({path.parent.name}/{path.name})"
+
+
+def _instead(dataset: Dataset, side: str, digest: str | None) -> str:
+    """Say what an image is instead of the frozen one."""
+    if digest is None:
+        return "is missing"
+    others = [p.key for p in dataset.frozen.values() if getattr(p, f"{side}_digest") == digest]
+    return f"has the pixels of {others[0]}" if others else "has other pixels"
 
 
 def export(dataset: Dataset, folder: str | Path) -> list[Path]:
@@ -307,9 +361,5 @@ def load(name: str, root: str | Path | None = None) -> Dataset:
     if split not in info.splits:
         raise unknown_name(f"split of {slug}", split, [s for s in info.splits if s])
     folder = None if root is None else Path(root).expanduser()
-    if folder is None and info.needs_root:
-        raise MissingDataError(
-            f"{name} needs the folder of its images: give --root DIR (expected {info.layout})"
-        )
     dataset: Dataset = info.loader(split, folder)
     return dataset

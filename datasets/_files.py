@@ -9,13 +9,16 @@ everything else has to fit.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fusebench.bench.images import is_image_file, read_image, require_same_size
-from fusebench.bench.types import DatasetInfo, InputError, MissingDataError, Pair, Task
-from fusebench.datasets._base import Dataset, FrozenPair, listing
+import numpy as np
+from PIL import Image as PillowImage
+
+from fusebench.bench.images import collapse_grey, is_image_file, read_image, require_same_size
+from fusebench.bench.types import InputError, MissingDataError, Pair, Task
+from fusebench.datasets._base import listing
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,6 @@ LAYOUT_IN_WORDS = (
 )
 
 _SUFFIX = re.compile(r"(?P<key>.+)[-_](?P<name>[^-_]+)")
-_NUMBER = re.compile(r"\d+$")
 
 Files = dict[str, Path]
 """Image files by key."""
@@ -73,17 +75,18 @@ class Found:
 
     Attributes
     ----------
-    layout : Layout
-        The layout recognised.
+    task : Task or None
+        Kind of fusion that the names imply; None where they imply none.
     names : dict of str to str
         How each source is called there: ``{"a": "ir/", "b": "vi/"}`` or ``{"a": "_ir", …}``.
     files : dict of str to Files
-        Image files of "a", "b" and, where there is one, "reference".
+        Image files of "a", "b" and, where there is one, "reference"; for series also of the
+        sources between, as "2", "3" and so on.
     strays : list of str
         Files that are neither images of a pair nor known to be harmless.
     """
 
-    layout: Layout
+    task: Task | None
     names: dict[str, str]
     files: dict[str, Files]
     strays: list[str] = field(default_factory=list)
@@ -111,7 +114,7 @@ def scan(root: Path, layouts: Sequence[Layout] = LAYOUTS) -> Found | None:
     InputError
         If it fits more than one layout, half a layout, or two files claim one place.
     """
-    entries = _entries(root)
+    entries = list_folder(root)
     folders = [path for path in entries if path.is_dir()]
     loose = [path for path in entries if not path.is_dir() and not _is_junk(path)]
     pictures = [path for path in loose if is_image_file(path)]
@@ -133,7 +136,14 @@ def _and(names: Iterable[str]) -> str:
     return " and ".join(names)
 
 
-def _entries(folder: Path) -> list[Path]:
+def list_folder(folder: Path) -> list[Path]:
+    """Give what is in a folder, in order, without hidden files.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such folder, or it cannot be listed.
+    """
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise MissingDataError(f"{folder} {what}; give the folder that holds the images")
@@ -190,7 +200,7 @@ def _two_folders(root: Path, layout: Layout, sides: Mapping[str, Path], strays: 
     twice = []
     for side, folder in sides.items():
         found: Files = {}
-        for path in _entries(folder):
+        for path in list_folder(folder):
             label = f"{names[side]}{path.name}"
             if path.is_dir() or _is_junk(path):
                 continue
@@ -202,7 +212,7 @@ def _two_folders(root: Path, layout: Layout, sides: Mapping[str, Path], strays: 
                 found[path.stem] = path
         files[side] = found
     _require_once(root, twice)
-    return Found(layout, names, files, strays)
+    return Found(layout.task, names, files, strays)
 
 
 def _one_folder(
@@ -221,7 +231,7 @@ def _one_folder(
         found.setdefault(key, path)
     _require_once(root, twice)
     paired = {path for _, _, path in suffixed}
-    return Found(layout, names, files, [path.name for path in loose if path not in paired])
+    return Found(layout.task, names, files, [path.name for path in loose if path not in paired])
 
 
 def _require_once(root: Path, twice: list[str]) -> None:
@@ -231,9 +241,10 @@ def _require_once(root: Path, twice: list[str]) -> None:
 
 def unmatched(found: Found) -> list[str]:
     """Name every stem that one source has and another lacks, source by source."""
-    keys = {key for files in found.files.values() for key in files}
+    pairs = {side: files for side, files in found.files.items() if not side.isdigit()}
+    keys = {key for files in pairs.values() for key in files}
     problems = []
-    for side, files in found.files.items():
+    for side, files in pairs.items():
         missing = sorted(keys - set(files), key=natural)
         if missing:
             problems.append(f"{found.names[side]} lacks {listing('stem', missing)}")
@@ -256,7 +267,8 @@ def read_pair(key: str, task: Task, scene: str, files: Mapping[str, Path]) -> Pa
     key, task, scene
         As in `fusebench.bench.types.Pair`.
     files : mapping of str to Path
-        The file of "a", of "b" and, where there is one, of "reference".
+        The file of "a", of "b" and, where there is one, of "reference"; any other name is a source
+        between a and b, in order.
 
     Raises
     ------
@@ -267,126 +279,26 @@ def read_pair(key: str, task: Task, scene: str, files: Mapping[str, Path]) -> Pa
     """
     images = {side: read_image(path) for side, path in files.items()}
     require_same_size({str(files[side]): image for side, image in images.items()})
-    return Pair(key, task, images["a"], images["b"], images.get("reference"), scene)
+    a, b, reference = images.pop("a"), images.pop("b"), images.pop("reference", None)
+    return Pair(key, task, a, b, reference, scene, tuple(images.values()))
 
 
-@dataclass(frozen=True)
-class Published:
-    """How a published list of pairs lies on people's disks.
-
-    Attributes
-    ----------
-    own : tuple of str
-        Folders, in lower case, that hold this list with its keys as stems.
-    general : tuple of str
-        Folders that hold some list of this dataset, taken for this one in want of others.
-    """
-
-    own: tuple[str, ...]
-    general: tuple[str, ...]
-
-
-def open_published(
-    info: DatasetInfo,
-    split: str,
-    root: Path | None,
-    frozen: Mapping[str, FrozenPair],
-    where: Published,
-) -> Dataset:
-    """Open a published list: its keys are frozen, its files are found under the user's root.
-
-    The files of a pair are looked for in the folders of its own list, then in those of other
-    lists that hold the same pixels, then in the root itself. A stem that is not the key but ends
-    in its number will do (``IR7.png`` for "07"). Whether the pixels are the frozen ones is for
-    `fusebench.datasets.verify` to say.
+def read_packed(key: str, task: Task, path: Path) -> Pair:
+    """Read a pair from one file with four channels: red, green, blue and infrared.
 
     Raises
     ------
-    MissingDataError
-        If there are no images, or some pairs are missing: all are named.
+    InputError
+        If it has other channels, or cannot be read.
     """
-    name = f"{info.slug}:{split}"
-    if root is None:
-        raise MissingDataError(f"{name} needs the folder of its images (expected {info.layout})")
-    places = _places(info, root, frozen, where)
-    if not places:
-        raise MissingDataError(f"no images of {name} in {root}; expected {info.layout}")
-    files: dict[str, dict[str, Path]] = {}
-    missing = []
-    for key, pair in frozen.items():
-        candidates = [(folder, key) for folder in where.own]
-        candidates += [(folder, stem) for folder, _, stem in map(_partition, pair.elsewhere)]
-        candidates += [(folder, key) for folder in (*where.general, "")]
-        tried = [_sources(places[folder], stem) for folder, stem in candidates if folder in places]
-        files[key] = max(tried, key=len, default={})
-        lacking = [side for side in ("a", "b") if side not in files[key]]
-        if lacking:
-            missing.append(f"{key} (no {' and no '.join(lacking)})")
-    if missing:
-        raise MissingDataError(
-            f"{name}: {listing('incomplete pair', missing)} in {root}; expected {info.layout}"
-        )
-    used = {path for pair_files in files.values() for path in pair_files.values()}
-    task = info.tasks[0]
-    return Dataset(
-        name=name,
-        info=info,
-        split=split,
-        keys=tuple(frozen),
-        root=root,
-        _read=lambda key: read_pair(key, task, frozen[key].scene, files[key]),
-        frozen=frozen,
-        extra=tuple(_extra(places, {*where.own, *where.general, ""}, used)),
-    )
-
-
-def _partition(place: str) -> tuple[str, str, str]:
-    return place.partition("/")
-
-
-def _places(
-    info: DatasetInfo, root: Path, frozen: Mapping[str, FrozenPair], where: Published
-) -> dict[str, Found]:
-    """Scan the root and the folders in it whose names are known; "" is the root itself."""
-    known = {*where.own, *where.general}
-    known |= {_partition(place)[0] for pair in frozen.values() for place in pair.elsewhere}
-    layouts = [layout for layout in LAYOUTS if layout.task in (None, *info.tasks)]
-    named = root.resolve().name.lower()
-    inside = {path.name.lower(): path for path in _entries(root) if path.is_dir()}
-    folders = {name: path for name, path in inside.items() if name in known}
-    places = {name: scan(folder, layouts) for name, folder in folders.items()}
     try:
-        places[named if named in known else ""] = scan(root, layouts)
-    except InputError:
-        # A folder of folders may have any others beside those that are looked for.
-        if not any(places.values()):
+        with PillowImage.open(path) as handle:
+            if handle.mode != "RGBA":
+                raise InputError(f"{path} has the channels {handle.mode}; expected four")
+            planes = np.array(handle)
+    except (OSError, SyntaxError, ValueError) as e:
+        if isinstance(e, InputError):
             raise
-    return {name: found for name, found in places.items() if found is not None}
-
-
-def _sources(found: Found, stem: str) -> dict[str, Path]:
-    """Give the files of one pair, by stem or else by the number that the stem ends in."""
-    sources = {}
-    for side in ("a", "b"):
-        files = found.files.get(side, {})
-        if stem in files:
-            sources[side] = files[stem]
-        else:
-            same = [path for key, path in files.items() if _number(key) == _number(stem)]
-            if len(same) == 1:
-                sources[side] = same[0]
-    return sources
-
-
-def _number(stem: str) -> int | None:
-    match = _NUMBER.search(stem)
-    return None if match is None else int(match[0])
-
-
-def _extra(places: Mapping[str, Found], names: set[str], used: set[Path]) -> Iterator[str]:
-    """Name the files that no pair uses, in folders that should hold this list only."""
-    for name, found in places.items():
-        if name in names:
-            paths = [found.files[side][key] for side in ("a", "b") for key in found.files[side]]
-            yield from (f"{p.parent.name}/{p.name}" for p in paths if p not in used)
-            yield from found.strays
+        raise InputError(f"{path} cannot be read as an image: {e}") from None
+    colour = np.ascontiguousarray(planes[..., :3])
+    return Pair(key, task, np.ascontiguousarray(planes[..., 3]), collapse_grey(colour))

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from fusebench.bench.types import TASKS, Task
 from fusebench.datasets._base import FrozenPair, PairFacts
 
 FOLDER = Path(__file__).parent / "splits"
@@ -18,6 +19,8 @@ _COLUMNS = (
     "reference_sha256",
     "elsewhere",
     "notes",
+    "others_sha256",
+    "task",
 )
 
 
@@ -29,11 +32,13 @@ def read_split(name: str) -> dict[str, FrozenPair]:
                 key=row["key"],
                 scene=row["scene"],
                 title=row["title"],
-                a_digest=row["a_sha256"],
-                b_digest=row["b_sha256"],
+                a_digest=row["a_sha256"] or None,
+                b_digest=row["b_sha256"] or None,
                 reference_digest=row["reference_sha256"] or None,
                 elsewhere=tuple(row["elsewhere"].split()),
                 notes=row["notes"],
+                other_digests=tuple(row["others_sha256"].split()),
+                task=_task(row["task"]),
             )
             for row in csv.DictReader(file)
         }
@@ -45,8 +50,13 @@ def write_split(path: Path, pairs: Sequence[FrozenPair]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
         for p in pairs:
-            digests = (p.a_digest, p.b_digest, p.reference_digest or "")
-            writer.writerow([p.key, p.scene, p.title, *digests, " ".join(p.elsewhere), p.notes])
+            digests = [d or "" for d in (p.a_digest, p.b_digest, p.reference_digest)]
+            more = [" ".join(p.elsewhere), p.notes, " ".join(p.other_digests), p.task or ""]
+            writer.writerow([p.key, p.scene, p.title, *digests, *more])
+
+
+def _task(name: str) -> Task | None:
+    return next((task for task in TASKS if task == name), None)
 
 
 def freeze(
@@ -62,4 +72,5 @@ def freeze(
         reference_digest=facts.reference_digest,
         elsewhere=tuple(elsewhere.split()),
         notes=notes,
+        other_digests=facts.other_digests,
     )

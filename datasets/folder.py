@@ -68,7 +68,7 @@ def load_folder(split: str, root: Path | None) -> Dataset:
 
 def _task(split: str, found: Found, root: Path) -> Task:
     stated = next((task for task in TASKS if task == split), None)
-    implied = found.layout.task
+    implied = found.task
     names = f"{found.names['a']} and {found.names['b']}"
     if stated is None and implied is None:
         raise InputError(

@@ -1,19 +1,24 @@
-"""Write the tables of docs/metrics.md, docs/methods.md and docs/datasets.md from the records.
+"""Write the pages about metrics, methods, datasets and papers from the records.
 
 Run it after changing a record: ``python docs/generate.py``. A test fails while they differ.
 """
 
 from __future__ import annotations
 
-import inspect
 import math
 from pathlib import Path
 
-from fusebench import metrics as metrics_package
-from fusebench.bench.types import TASK_TITLES, DatasetInfo, Fidelity, Method, Metric
-from fusebench.datasets import DATASETS
+from markdown import doi_link
+from metric_pages import metric_pages
+
+from fusebench.bench.audit import audit_all, is_near
+from fusebench.bench.doubts import find_doubts
+from fusebench.bench.paper import load_paper
+from fusebench.bench.types import TASK_TITLES, DatasetInfo, Fidelity, Method, Problem
+from fusebench.datasets import DATASETS, RECORDS, downloads
+from fusebench.datasets._splits import read_split
+from fusebench.leaderboard.audits import markdown_counts
 from fusebench.methods import METHODS
-from fusebench.metrics import METRICS
 
 FOLDER = Path(__file__).parent
 
@@ -21,76 +26,11 @@ FOLDER = Path(__file__).parent
 def pages() -> dict[str, str]:
     """Give the text of every generated page by file name."""
     return {
-        "metrics.md": metrics_page(),
+        **metric_pages(),
         "methods.md": methods_page(),
         "datasets.md": datasets_page(),
+        "audit.md": audit_page(),
     }
-
-
-def doi_link(doi: str) -> str:
-    """Give a Markdown link, or a dash."""
-    safe = doi.replace("(", "%28").replace(")", "%29")
-    return f"[doi](https://doi.org/{safe})" if doi else "–"
-
-
-def number(value: float | None) -> str:
-    """Write a bound or identity value."""
-    if value is None:
-        return "depends on the image"
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    return f"{value:g}"
-
-
-def section(function: object, heading: str) -> str:
-    """Give one section of a numpydoc docstring as one paragraph."""
-    lines = (inspect.getdoc(function) or "").splitlines()
-    if heading not in lines:
-        return ""
-    start = lines.index(heading) + 2
-    found = []
-    for line in lines[start:]:
-        if line.startswith("---"):
-            found.pop()
-            break
-        found.append(line)
-    return " ".join(" ".join(found).split())
-
-
-def metrics_page() -> str:
-    """Describe every metric."""
-    out = [
-        "# Metrics",
-        "",
-        "Canonical definitions, on grey levels 0..255; of colour images the rounded BT.601 luma.",
-        "",
-        "| slug | label | title | better | range | needs | source |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for m in sorted(METRICS, key=lambda m: m.slug):
-        bounds = f"[{number(m.bounds[0])}, {number(m.bounds[1])}]"
-        out.append(
-            f"| [`{m.slug}`](#{m.slug}) | {m.plain_label} | {m.title} | {m.direction} | {bounds} "
-            f"| {m.needs} | {doi_link(m.doi)} |"
-        )
-    for m in sorted(METRICS, key=lambda m: m.slug):
-        out += ["", f"## {m.slug}", "", *metric_text(m)]
-    return "\n".join(out) + "\n"
-
-
-def metric_text(m: Metric) -> list[str]:
-    """Describe one metric."""
-    function = getattr(metrics_package, m.slug)
-    notes = section(function, "Notes")
-    lines = [
-        f"**{m.title}.** {m.summary}",
-        "",
-        f"* Value: {section(function, 'Returns').removeprefix('float ')}",
-        f"* Three identical images: {number(m.identity)}. Smallest side: {m.min_size} px. "
-        f"Version {m.version}.",
-        f"* Source: {m.reference}, {doi_link(m.doi)}.",
-    ]
-    return lines + (["", notes] if notes else [])
 
 
 def methods_page() -> str:
@@ -147,9 +87,12 @@ def datasets_page() -> str:
     out = [
         "# Datasets",
         "",
-        "Nothing is downloaded on import. `fusebench datasets get demo` writes the demo pairs as",
-        "PNG files; the others are read where you keep them (`--root`), and `fusebench datasets",
-        "verify NAME --root DIR` compares them with the frozen list, pixel by pixel.",
+        "Nothing is downloaded on import. `fusebench datasets get NAME` shows the terms and",
+        "downloads what has a fixed public address, file by file at a pinned commit, into the",
+        "cache folder (`FUSEBENCH_CACHE` names another one; `datasets where NAME` says where); for",
+        "the others it says where they are. `--root DIR` reads images where you keep them, in any",
+        "of the layouts below, and `fusebench datasets verify NAME --root DIR` compares them with",
+        "the frozen list, pixel by pixel.",
         "",
         "## How a file is read",
         "",
@@ -157,23 +100,71 @@ def datasets_page() -> str:
         "resolved, an alpha channel is dropped, 16-bit grey is scaled by 255/65535 without any",
         "stretch, floating-point files are refused. File endings count in upper and lower case.",
         "Unmatched files, different sizes and files that cannot be read are named before any work",
-        "starts.",
+        "starts. Listed pixels of JPEG files are those that libjpeg-turbo decodes; another decoder",
+        "may differ by a level here and there.",
         "",
-        "| name | pairs | tasks | terms |",
-        "|---|---:|---|---|",
+        "## Is anything wrong with my pairs?",
+        "",
+        "`fusebench datasets check DIR` measures any folder of pairs, or all such folders in it:",
+        "size, channels, bits, how well the gradients of the sources agree as they are and at the",
+        "best shift of a few pixels, pairs or sources that come twice, sources that look",
+        "exchanged, images that are nearly empty. What it names is suspicious, not proved: look at",
+        "it. What is known of published datasets stands below, under known problems.",
+        "",
+        "## All datasets and splits",
+        "",
+        "Where the number of pairs is *any*, the pairs that are there are taken. *Listed* is how",
+        "many have pixels that are known here, so that `verify` can compare them; only those are",
+        "downloaded of a dataset with *any* number.",
+        "",
+        "| name | pairs | listed | tasks | `datasets get` | terms |",
+        "|---|---:|---:|---|---|---|",
     ]
     for d in DATASETS:
         for split, pairs in d.splits.items():
             name = f"{d.slug}:{split}" if split else d.slug
+            get = "yes" if downloads(name) or not d.needs_root else "by hand"
             out.append(
-                f"| `{name}` | {'yours' if pairs is None else pairs} | {tasks(d, split)} "
-                f"| {d.licence} |"
+                f"| `{name}` | {'any' if pairs is None else pairs} | {listed(d, split)} "
+                f"| {tasks(d, split)} | {get} | {d.licence} |"
             )
     for d in DATASETS:
         out += ["", f"## {d.slug}", "", f"**{d.title}.** {d.notes}", ""]
-        known = (("Layout", d.layout), ("Home", d.home), ("Source", d.reference))
+        link = f", {doi_link(d.doi)}" if d.doi else ""
+        known = (
+            ("Sources", "; ".join(d.sources)),
+            ("Sizes", d.sizes),
+            ("Layout", d.layout),
+            ("Home", d.home),
+            ("Listed from", listed_from(d)),
+            ("Source", f"{d.reference.rstrip('.')}{link}" if d.reference else ""),
+            ("For training", ", ".join(f"`{d.slug}:{split}`" for split in d.training)),
+        )
         out += [f"* {name}: {text.rstrip('.')}." for name, text in known if text]
+        out += [f"* Known problem ({p.kind}): {p.text}{where(p)}" for p in d.problems]
     return "\n".join(out) + "\n"
+
+
+def listed(d: DatasetInfo, split: str) -> str:
+    """Count the pairs of a split whose pixels are known."""
+    if d.slug not in RECORDS:
+        return "" if d.needs_root else str(d.splits[split])
+    spec = RECORDS[d.slug].splits[split]
+    names = [spec.listed] if spec.listed else spec.known
+    pairs = [pair for name in names for pair in read_split(name).values()]
+    return str(sum(pair.a_digest is not None for pair in pairs))
+
+
+def listed_from(d: DatasetInfo) -> str:
+    """Name the repository and commit that held the files when they were listed."""
+    repository = RECORDS[d.slug].repository if d.slug in RECORDS else ""
+    return f"github.com/{repository}" if repository else ""
+
+
+def where(problem: Problem) -> str:
+    """Name the pairs that a problem concerns."""
+    keys = [key.removeprefix("/") for key in problem.keys]
+    return f" Pairs: {', '.join(f'`{key}`' for key in keys)}." if keys else ""
 
 
 def tasks(d: DatasetInfo, split: str) -> str:
@@ -182,6 +173,95 @@ def tasks(d: DatasetInfo, split: str) -> str:
     return ", ".join(named or [TASK_TITLES[t] for t in d.tasks]).lower()
 
 
+def audit_page() -> str:
+    """Say what became of the papers' tables."""
+    papers = audit_all()
+    found = [a for audited in papers.values() for a in audited]
+    computed = [a for a in found if a.best is not None and is_near(a.cell, a.best.value)]
+    out = [AUDIT_INTRODUCTION, markdown_counts(papers), "", "## Computed from images", ""]
+    out += [
+        "Cells that public images, or a method of this package, give again or come near to, and",
+        "the protocols that do.",
+        "",
+        "| paper | table | method | metric | printed | computed | protocols | images |",
+        "|---|---|---|---|---:|---:|---|---|",
+    ]
+    for a in computed:
+        assert a.best is not None
+        c = a.cell
+        value = f"{a.best.value:.{c.decimals + 1}f}"
+        protocols = ", ".join(a.best.protocols) or a.best.convention
+        out.append(
+            f"| {c.paper} | {c.table} | {c.label} | {c.metric_label} | {c.printed} | {value} "
+            f"| {protocols} | {a.best.images} |"
+        )
+    out += ["", Q0_SECTION, "", "## What rules find", ""]
+    doubts = {key: find_doubts(load_paper(key)) for key in papers}
+    out += ["| paper | rule | kind | cells | what |", "|---|---|---|---:|---|"]
+    out += [
+        f"| {key} | {d.rule} | {d.kind} | {len(d.cells)} | {d.text} |"
+        for key, listed in doubts.items()
+        for d in listed
+        if d.rule != "statement"
+    ]
+    out += ["", "## What else is known", ""]
+    for key, listed in doubts.items():
+        out += [f"* {key}: {d.text} ({d.evidence})" for d in listed if d.rule == "statement"]
+    return "\n".join(out) + "\n"
+
+
+AUDIT_INTRODUCTION = """# The tables of papers, audited
+
+`fusebench audit` says which verdict each of the numbers printed in four papers gets, and
+`fusebench audit rao2021fmm --table 2` shows them cell by cell. Cells are computed under every
+protocol from what is at hand:
+
+* folders of fused images: `--fused csr=DIR` (matched to pairs by stem, or by the number that both
+  end in), with the source images under `--root`;
+* methods that `fusebench run` ran on the same pairs into the database (`--db`);
+* values that come with the package (`bench/papers/measured.csv`, written by `docs/measure.py`).
+
+| verdict | what it says |
+|---|---|
+| reproduced | a protocol gives the printed number, within one unit of its last digit |
+| contradicts itself | the value cannot be what its label says, or breaks what the text says of it |
+| explained by convention | a protocol comes within five units of the last digit or 0.05%; or a \
+convention that no protocol uses gives the number; or rules or proofs name that of the column |
+| not reproducible | the images are not public, the method or dataset is not here, or no protocol \
+comes near |
+| not measured | everything is here; run the method |
+
+The first that holds counts. A number that does not come again from a method of this package says
+nothing against the paper: implementations differ.
+"""
+
+Q0_SECTION = """## The Q_0 of hill2021semantic
+
+The paper prints Q_0, cites Qiang Wang et al. 2008, and calls it Wang's. That chapter defines the
+nonlinear correlation information entropy, here `q_ncie`; Q_0 commonly is the quality index of Zhou
+Wang and Bovik, here `q0`. All 30 printed values lie just above 0.80188 = 1 - log256 3, the floor of
+`q_ncie`. On four of its five pairs (the fifth, remote, has no public source) three methods give:
+
+| pair | printed | method | q_ncie | q0 |
+|---|---|---|---:|---:|
+| clock | 0.8267 to 0.8296 | average | 0.8319 | 0.8767 |
+| clock | 0.8267 to 0.8296 | lp | 0.8365 | 0.8122 |
+| clock | 0.8267 to 0.8296 | gff | 0.8384 | 0.8120 |
+| head | 0.8034 to 0.8216 | average | 0.8217 | 0.3386 |
+| head | 0.8034 to 0.8216 | lp | 0.8058 | 0.3500 |
+| head | 0.8034 to 0.8216 | gff | 0.8106 | 0.4493 |
+| bottle | 0.8164 to 0.8199 | average | 0.8164 | 0.6341 |
+| bottle | 0.8164 to 0.8199 | lp | 0.8221 | 0.6013 |
+| bottle | 0.8164 to 0.8199 | gff | 0.8304 | 0.6041 |
+| gingerbread | 0.8204 to 0.8230 | average | 0.8204 | 0.7622 |
+| gingerbread | 0.8204 to 0.8230 | lp | 0.8242 | 0.7103 |
+| gingerbread | 0.8204 to 0.8230 | gff | 0.8306 | 0.7130 |
+
+`q_ncie` comes within 0.011 of the printed range everywhere, though these are other methods; `q0` is
+off by 0.01 to 0.47."""
+
+
 if __name__ == "__main__":
     for name, text in pages().items():
+        (FOLDER / name).parent.mkdir(exist_ok=True)
         (FOLDER / name).write_text(text, encoding="utf-8")

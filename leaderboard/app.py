@@ -21,6 +21,7 @@ _STYLE = """<style>
 [class*="st-key-small"] [data-testid="stText"] { font-size: 0.875rem; }
 [class*="st-key-tile"] table { width: 100%; font-size: 0.875rem; }
 [class*="st-key-tile"] :is(th, td) { padding: 0.1rem 0.4rem; border: none; }
+.st-key-formula, .st-key-heat { overflow-x: auto; }
 .st-key-choose-metrics { flex: 1 1 20rem; min-width: min(20rem, 100%); }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
@@ -41,6 +42,8 @@ def main() -> None:
             st.Page(app_parts.RANKING, title="Ranking", url_path="ranking", default=True),
             st.Page(app_parts.PAIRS, title="Pairs", url_path="pairs"),
             st.Page(app_parts.METHODS, title="Methods", url_path="methods"),
+            st.Page(app_parts.METRIC, title="Metrics", url_path="metrics"),
+            st.Page(app_parts.DATASETS, title="Datasets", url_path="datasets"),
         ],
         # Its links would lose the query parameters.
         position="hidden",
@@ -52,6 +55,8 @@ def main() -> None:
         app_parts.link(app_parts.RANKING, "Ranking")
         app_parts.link(app_parts.PAIRS, "Pairs")
         app_parts.link(app_parts.METHODS, "Methods")
+        app_parts.link(app_parts.METRIC, "Metrics")
+        app_parts.link(app_parts.DATASETS, "Datasets")
     try:
         page.run()
     except MissingDataError as e:

@@ -13,7 +13,17 @@ from fusebench.bench.types import Task
 from fusebench.leaderboard.board import HEADLINE, Evaluation
 from fusebench.metrics import METRICS
 
-PARAMETERS = ("task", "dataset", "protocol", "metrics", "pair", "method", "size")
+PARAMETERS = (
+    "task",
+    "dataset",
+    "protocol",
+    "metrics",
+    "metric",
+    "pair",
+    "method",
+    "size",
+    "data",
+)
 """Query parameters that the app knows."""
 
 MAIN, ALL = "main", "all"
@@ -109,6 +119,11 @@ def choose_metrics(present: Sequence[str], wanted: str | None) -> tuple[str, ...
         return tuple(present)
     slugs = dict.fromkeys(slug.strip() for slug in (wanted or "").split(","))
     return tuple(slug for slug in slugs if slug in present) or main_metrics(present)
+
+
+def choose_metric(wanted: str | None) -> str:
+    """Choose one metric by its slug, whether or not it has a value; the gradient-based default."""
+    return choose(METRICS.slugs, wanted, "qabf") or METRICS.slugs[0]
 
 
 def metrics_text(chosen: Sequence[str], present: Sequence[str]) -> str:

@@ -40,6 +40,8 @@ T = TypeVar("T")
 
 # Not in a folder named pages: Streamlit would run such files without app.py around them.
 RANKING, PAIRS, METHODS = "app_ranking.py", "app_pairs.py", "app_methods.py"
+METRIC = "app_metrics.py"
+DATASETS = "app_datasets.py"
 
 # A run in progress shows up after this many seconds.
 _FRESH = 10
@@ -178,8 +180,14 @@ def bind(
     return {"key": key, "on_change": _write, "args": (name, key, shown, write)}
 
 
-def choose_view() -> View:
-    """Show the filters for task, dataset, protocol and metrics, and give what they say."""
+def choose_view(*, metrics: bool = True) -> View:
+    """Show the filters for task, dataset, protocol and metrics, and give what they say.
+
+    Parameters
+    ----------
+    metrics : bool
+        Whether the page lets its visitor choose metrics.
+    """
     evaluations = ask(board.evaluations)
     if not evaluations:
         no_results("This database holds no results yet.")
@@ -190,10 +198,12 @@ def choose_view() -> View:
     present = tuple(m.slug for m in ask(board.metrics_used, evaluation, protocol))
     view = View(evaluation, protocol, present, choose_metrics(present, wanted.get("metrics")))
     _filters(view, evaluations, protocols)
+    if metrics:
+        _metric_filter(view)
     for kind, name in not_found(wanted, view):
         st.warning(f"This database has no {kind} {literal(name)}, which the link asks for.")
     lacking = [METRICS[slug] for slug in without_values(wanted, view)]
-    if lacking:
+    if metrics and lacking:
         labels = ", ".join(escape(m.plain_label) for m in lacking)
         st.caption(f"Without values here, and left out: {labels}.")
     return view
@@ -214,6 +224,10 @@ def _filters(view: View, evaluations: Sequence[board.Evaluation], protocols: Seq
         if len(protocols) > 1:
             with st.container(width=200):
                 st.selectbox("Protocol", protocols, **bind("protocol", view.protocol, shown))
+
+
+def _metric_filter(view: View) -> None:
+    shown = view.params()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.multiselect(
             "Metrics",

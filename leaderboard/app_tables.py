@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from fusebench.bench.schema import EntryRow
-from fusebench.bench.types import TASK_TITLES, ColourRule, Method, Metric, Needs, Task
+from fusebench.bench.trust import COPY, DEGRADATIONS, FLAGS, Trust
+from fusebench.bench.types import (
+    TASK_TITLES,
+    ColourRule,
+    DatasetInfo,
+    Method,
+    Metric,
+    Needs,
+    Task,
+)
+from fusebench.datasets import Check
 from fusebench.leaderboard.board import (
     ARROWS,
     Cell,
@@ -93,14 +103,63 @@ _LOOKS_AT: Mapping[Needs, str] = {
 def metric_paragraph(metric: Metric) -> str:
     """Explain a metric in a paragraph of Markdown."""
     low, high = (format_bound(bound) for bound in metric.bounds)
-    source = f"{escape(metric.reference.rstrip('.'))}."
-    if metric.doi:
-        source += f" [doi:{escape(metric.doi)}](https://doi.org/{metric.doi})"
     return (
         f"**{escape(heading(metric))}** {escape(metric.title.rstrip('.'))}. "
         f"{escape(metric.summary)} From {low} to {high}; looks at {_LOOKS_AT[metric.needs]}. "
-        f"{source}"
+        f"{_source(metric)}"
     )
+
+
+def metric_facts(metric: Metric, protocols: Sequence[str]) -> list[str]:
+    """Say what is known of a metric, each fact a paragraph of Markdown."""
+    low, high = (format_bound(bound) for bound in metric.bounds)
+    identity = "depends on the image" if metric.identity is None else format_bound(metric.identity)
+    return [
+        f"**Better:** {metric.direction}. **Range:** {low} to {high}. "
+        f"**Three identical images:** {identity}.",
+        f"**Looks at** {_LOOKS_AT[metric.needs]}, of {metric.min_size} pixels or more a side.",
+        f"**Paper:** {_source(metric)}",
+        f"**Protocols:** {escape(', '.join(protocols))}",
+        f"**Slug:** {escape(metric.slug)}, version {metric.version}",
+    ]
+
+
+def _source(metric: Metric) -> str:
+    source = f"{escape(metric.reference.rstrip('.'))}."
+    if metric.doi:
+        source += f" [doi:{escape(metric.doi)}](https://doi.org/{metric.doi})"
+    return source
+
+
+def flags_frame(known: Trust) -> pd.DataFrame:
+    """Say what share of the images each trick makes score better."""
+    rows = [
+        {
+            "Trick": flag.name.capitalize() if flag.name != COPY else "A copy of one source",
+            "Score better": _percent(known.bought(flag)),
+            "Buys it": "yes" if flag in known.flags else "no",
+        }
+        for flag in FLAGS
+    ]
+    return pd.DataFrame(rows)
+
+
+def responses_frame(known: Trust) -> pd.DataFrame:
+    """List the mean score after each change, and the share of images that score better."""
+    rows = [
+        {
+            "Change": d.title,
+            "Strength": f"{strength:g}",
+            "Unit": d.unit,
+            "Mean": format_value(mean),
+            "Score better": _percent(share),
+        }
+        for d in DEGRADATIONS
+        for strength, mean, share in zip(
+            d.strengths, known.responses[d.name].means, known.responses[d.name].better, strict=True
+        )
+    ]
+    return pd.DataFrame(rows)
 
 
 def format_bound(value: float) -> str:
@@ -451,3 +510,54 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Give the rows of a table with None for what is missing."""
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return [{str(name): value for name, value in row.items()} for row in rows]
+
+
+def splits_frame(info: DatasetInfo) -> pd.DataFrame:
+    """List the splits of a dataset."""
+    return pd.DataFrame(
+        [
+            {
+                "Split": split or "(none)",
+                "Pairs": "any" if pairs is None else str(pairs),
+                "For": "training" if split in info.training else "testing",
+            }
+            for split, pairs in info.splits.items()
+        ]
+    )
+
+
+def problems_frame(info: DatasetInfo) -> pd.DataFrame:
+    """List what is known to be wrong with a dataset."""
+    return pd.DataFrame(
+        [
+            {
+                "Kind": problem.kind,
+                "Problem": problem.text,
+                "Pairs": ", ".join(key.removeprefix("/") for key in problem.keys) or "all",
+            }
+            for problem in info.problems
+        ]
+    )
+
+
+def checked_frame(result: Check) -> pd.DataFrame:
+    """List what was measured on each pair of a dataset."""
+    return pd.DataFrame(
+        [
+            {
+                "Pair": pair.key,
+                "Scene": pair.scene,
+                "Size": f"{pair.width} × {pair.height}",
+                "Channels": f"{pair.channels[0]}, {pair.channels[1]}",
+                "Agreement": pair.registration.zero,
+                "Best agreement": pair.registration.best,
+                "at a shift of": f"{pair.registration.dx:.1f}, {pair.registration.dy:.1f}",
+            }
+            for pair in result.pairs
+        ]
+    )
+
+
+def findings_frame(result: Check) -> pd.DataFrame:
+    """List what is suspicious in a dataset."""
+    return pd.DataFrame([{"Pair": f.key, "Kind": f.kind, "Found": f.text} for f in result.findings])

@@ -35,7 +35,7 @@ from fusebench.bench.schema import (
     RunRow,
     ScoreRow,
 )
-from fusebench.bench.stats import Standing, can_separate, standing
+from fusebench.bench.stats import Standing, can_separate, kendall_table, redundant, standing
 from fusebench.bench.store import Store
 from fusebench.bench.types import TASKS, Direction, InputError, Metric, Task
 from fusebench.metrics import METRICS
@@ -578,6 +578,37 @@ def pair_scores(
     if key is not None:
         statement = statement.where(PairRow.key == key)
     return store.frame(statement)
+
+
+def metric_likeness(store: Store, evaluation: Evaluation, protocol: str) -> pd.DataFrame:
+    """Say how alike metrics rank the competitors on one dataset and task.
+
+    Returns
+    -------
+    DataFrame
+        Kendall's tau between each two metrics that have a value, averaged over the pairs; NaN
+        where it is undefined. Rows and columns are slugs.
+    """
+    scores = pair_scores(store, evaluation, "all", protocol)
+    scores = scores[scores["value"].notna()]
+    slugs = [slug for slug in METRICS.slugs if slug in set(scores["metric"])]
+    scores["competitor"] = scores["entry_id"].astype(str) + " " + scores["device"]
+    tables = scores.pivot_table(
+        index=["metric", "pair"], columns="competitor", values="value", dropna=False
+    )
+    pairs = sorted(set(scores["pair"]))
+    values = [
+        tables.loc[slug].reindex(pairs).to_numpy()
+        * (1 if METRICS[slug].direction == "higher" else -1)
+        for slug in slugs
+    ]
+    table = kendall_table(values) if slugs else np.empty((0, 0))
+    return pd.DataFrame(table, index=slugs, columns=slugs)
+
+
+def alike(tau: pd.DataFrame) -> list[list[str]]:
+    """Group metrics that say the same, by slugs; see `fusebench.bench.stats.redundant`."""
+    return [[tau.index[i] for i in group] for group in redundant(tau.to_numpy())]
 
 
 def fused_images(store: Store, evaluation: Evaluation, key: str) -> pd.DataFrame:

@@ -93,34 +93,37 @@ def method(
     return register
 
 
-def on_images(fuse: Callable[[Plane, Plane], Plane]) -> TensorFusion:
+def on_images(fuse: Callable[..., Plane]) -> TensorFusion:
     """Adapt NumPy code to the interface of methods.
 
     Parameters
     ----------
     fuse : callable
-        Takes two float64 arrays ``(C, H, W)`` of grey levels in 0..255 and returns one. Its result
-        may leave 0..255; it is clipped here, as 8-bit output would be.
+        Takes two float64 arrays ``(C, H, W)`` of grey levels in 0..255, or more where the method
+        takes any number, and returns one. Its result may leave 0..255; it is clipped here, as 8-bit
+        output would be.
 
     Returns
     -------
     callable
-        Function of two tensors ``(N, C, H, W)`` in [0, 1].
+        Function of as many tensors ``(N, C, H, W)`` in [0, 1].
     """
 
-    def run(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    def run(*sources: torch.Tensor) -> torch.Tensor:
         import torch
 
-        results = [fuse(_levels(x), _levels(y)) for x, y in zip(a, b, strict=True)]
+        results = [fuse(*map(_levels, images)) for images in zip(*sources, strict=True)]
         fused = np.clip(np.stack(results) / 255.0, 0.0, 1.0)
-        return torch.from_numpy(fused.astype(np.float32)).to(a.device)
+        return torch.from_numpy(fused.astype(np.float32)).to(sources[0].device)
 
     return run
 
 
-def on_planes(fuse: Callable[[Plane, Plane], Plane]) -> TensorFusion:
+def on_planes(fuse: Callable[..., Plane]) -> TensorFusion:
     """Adapt NumPy code for one channel ``(H, W)`` in 0..255; see `on_images`."""
-    return on_images(lambda a, b: np.stack([fuse(x, y) for x, y in zip(a, b, strict=True)]))
+    return on_images(
+        lambda *images: np.stack([fuse(*planes) for planes in zip(*images, strict=True)])
+    )
 
 
 def _levels(image: torch.Tensor) -> Plane:

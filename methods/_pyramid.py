@@ -19,6 +19,9 @@ from fusebench.methods._base import Plane
 Coefficients: TypeAlias = NDArray[Any]
 """Real or complex coefficients of one band, shape (H, W)."""
 
+Bands: TypeAlias = list[list[Coefficients]]
+"""What a directional transform gives: for each scale its bands, which may differ in size."""
+
 # A 3x3 neighbourhood votes; the first source needs more than half of its nine places.
 _MAJORITY = 4
 
@@ -127,10 +130,23 @@ def choose_max(a: Coefficients, b: Coefficients) -> Coefficients:
     return np.where(votes > _MAJORITY, a, b)
 
 
+def choose_max_in_bands(a: Bands, b: Bands) -> Bands:
+    """Apply `choose_max` to every band of every scale of two transformed planes."""
+    return [
+        [choose_max(x, y) for x, y in zip(scale_a, scale_b, strict=True)]
+        for scale_a, scale_b in zip(a, b, strict=True)
+    ]
+
+
 def _activity(band: Coefficients) -> Plane:
     # One place more on each side than the band has, because the places outside vote too.
     strongest: Plane = maximum_filter(mirror(np.abs(band), 1), size=3, mode="constant")
     return strongest
+
+
+def mean(a: Plane, b: Plane) -> Plane:
+    """Average two planes."""
+    return (a + b) / 2
 
 
 def fuse_pyramids(
@@ -140,10 +156,11 @@ def fuse_pyramids(
     levels: int,
     split: Callable[[Plane, Plane], Plane],
     merge: Callable[[Plane, Plane], Plane],
+    base: Callable[[Plane, Plane], Plane] = mean,
 ) -> Plane:
     """Fuse two planes band by band in a pyramid of low-pass planes.
 
-    Details are picked by `choose_max`, the coarsest planes are averaged.
+    Details are picked by `choose_max`.
 
     Parameters
     ----------
@@ -155,6 +172,8 @@ def fuse_pyramids(
         ``split(plane, low)`` gives the detail of a plane against its low-pass version.
     merge : callable
         ``merge(low, detail)`` undoes it.
+    base : callable
+        ``base(a, b)`` fuses the coarsest planes.
 
     Returns
     -------
@@ -169,7 +188,26 @@ def fuse_pyramids(
         coarse_a, coarse_b = reduce(a), reduce(b)
         details.append(choose_max(split(a, expand(coarse_a)), split(b, expand(coarse_b))))
         a, b = coarse_a, coarse_b
-    fused = (a + b) / 2
+    fused = base(a, b)
     for (height, width), detail in zip(reversed(sizes), reversed(details), strict=True):
         fused = merge(expand(fused), detail)[:height, :width]
     return fused
+
+
+def fuse_ratios(
+    a: Plane,
+    b: Plane,
+    *,
+    levels: int,
+    eps: float,
+    base: Callable[[Plane, Plane], Plane] = mean,
+) -> Plane:
+    """Fuse two planes in the pyramid of ratios to their low-pass planes; see `fuse_pyramids`."""
+    return fuse_pyramids(
+        a,
+        b,
+        levels=levels,
+        split=lambda plane, low: plane / (low + eps),
+        merge=lambda low, ratio: (low + eps) * ratio,
+        base=base,
+    )

@@ -117,6 +117,8 @@ def choose(record: Method, given: str | None) -> WeightFiles:
 def places(slug: str, name: str) -> Iterator[Path]:
     """Give every place where a file of a method may be, the first to be tried first."""
     yield _SHIPPED / slug / name
+    # What several methods share lies in the folder of one of them, or in one for all.
+    yield from sorted(_SHIPPED.glob(f"*/{name}"))
     for folder in filter(None, os.environ.get("FUSEBENCH_WEIGHTS", "").split(os.pathsep)):
         root = Path(folder)
         # Flat, one folder a method, or folders of both: as people keep them.

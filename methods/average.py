@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     origin="reimplemented",
     colour="per_channel",
     runs_on="any",
+    any_number=True,
 )
 def average() -> TensorFusion:
-    """Mean of the two sources, pixel by pixel."""
+    """Mean of the sources, pixel by pixel."""
 
-    def fuse(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        return (a + b) / 2
+    def fuse(a: torch.Tensor, *more: torch.Tensor) -> torch.Tensor:
+        return sum(more, a) / (1 + len(more))
 
     return fuse

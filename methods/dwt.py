@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pywt
-
-from fusebench.bench.types import Fidelity, InputError
+from fusebench.bench.types import Fidelity
 from fusebench.methods._base import Plane, TensorFusion, method, on_planes
 from fusebench.methods._checks import require_count
-from fusebench.methods._pyramid import choose_max
-
-_MODE = "periodization"
+from fusebench.methods._wavelet import fuse_wavelets, whole_filters
 
 
 @method(
@@ -32,8 +27,7 @@ _MODE = "periodization"
             max_abs=0.0,
         ),
     ),
-    notes="Some papers call 'Wavelet' a call of wfusimg with mean rules. That is the plain average "
-    "of the sources: see the method average.",
+    notes="What some papers call 'Wavelet' averages all coefficients: see the method wavelet.",
 )
 def dwt(*, levels: int = 4, wavelet: str = "db1") -> TensorFusion:
     """Discrete wavelet transform: strongest detail of either source, mean of the rest.
@@ -75,41 +69,9 @@ def dwt(*, levels: int = 4, wavelet: str = "db1") -> TensorFusion:
        transform," Graph. Models Image Process. 57(3), 1995. doi:10.1006/gmip.1995.1022
     """
     require_count("levels", levels)
-    filters = _filters(wavelet)
+    filters = whole_filters(wavelet)
 
     def fuse(a: Plane, b: Plane) -> Plane:
-        return _fuse(a, b, levels, filters)
+        return fuse_wavelets(a, b, levels=levels, filters=filters)
 
     return on_planes(fuse)
-
-
-def _filters(name: str) -> pywt.Wavelet:
-    if name not in pywt.wavelist(kind="discrete"):
-        raise InputError(
-            f"wavelet is {name!r}; expected a discrete wavelet of PyWavelets, such as db1, db2, "
-            "sym4 or bior2.2"
-        )
-    wavelet = pywt.Wavelet(name)
-    low, high = np.max(np.abs(wavelet.dec_lo)), np.max(np.abs(wavelet.dec_hi))
-    bank = (
-        np.array(wavelet.dec_lo) / low,
-        np.array(wavelet.dec_hi) / high,
-        np.array(wavelet.rec_lo) * low,
-        np.array(wavelet.rec_hi) * high,
-    )
-    return pywt.Wavelet(f"{name} with a largest tap of 1", filter_bank=bank)
-
-
-def _fuse(a: Plane, b: Plane, levels: int, filters: pywt.Wavelet) -> Plane:
-    sizes, details = [], []
-    for _ in range(levels):
-        if max(a.shape) == 1:
-            break
-        sizes.append(a.shape)
-        a, details_a = pywt.dwt2(a, filters, mode=_MODE)
-        b, details_b = pywt.dwt2(b, filters, mode=_MODE)
-        details.append([choose_max(x, y) for x, y in zip(details_a, details_b, strict=True)])
-    fused: Plane = (a + b) / 2
-    for (height, width), bands in zip(reversed(sizes), reversed(details), strict=True):
-        fused = pywt.idwt2((fused, bands), filters, mode=_MODE)[:height, :width]
-    return fused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fusebench.bench.types import Fidelity
 from fusebench.methods._base import Plane, TensorFusion, method, on_planes
 from fusebench.methods._checks import require_count, require_positive
-from fusebench.methods._pyramid import fuse_pyramids
+from fusebench.methods._pyramid import fuse_ratios
 
 
 @method(
@@ -69,12 +69,6 @@ def rp(*, levels: int = 4, eps: float = 1e-6) -> TensorFusion:
     require_positive("eps", eps)
 
     def fuse(a: Plane, b: Plane) -> Plane:
-        return fuse_pyramids(
-            a,
-            b,
-            levels=levels,
-            split=lambda plane, low: plane / (low + eps),
-            merge=lambda low, ratio: (low + eps) * ratio,
-        )
+        return fuse_ratios(a, b, levels=levels, eps=eps)
 
     return on_planes(fuse)

@@ -48,8 +48,8 @@ from fusebench.methods._weights import WeightFiles, from_tensorflow, load_networ
             psnr=94.41,
         ),
         Fidelity(
-            against="Linfeng Tang's images of TNO, somebody else's run of the authors' code; four of "
-            "14, which all are as near",
+            against="Linfeng Tang's images of TNO, somebody else's run of the authors' code; four "
+            "of 14, which all are as near",
             images=4,
             within_one=1.0,
             mean_abs=7.31e-06,

@@ -29,12 +29,15 @@ class Protocol:
         (a grey image stands for each channel of a colour one) with the values averaged.
     metrics : mapping
         Parameters by metric slug; an empty mapping stands for the canonical ones.
+    notes : str
+        What it was proved on, and what is not known of it.
     """
 
     name: str
     title: str
     colour: ColourOfProtocol
     metrics: Mapping[str, Mapping[str, Any]]
+    notes: str = ""
 
 
 def protocol_names() -> list[str]:
@@ -77,7 +80,7 @@ def _packaged(name: str, metrics: int) -> Protocol:
 
 
 def _protocol(table: dict[str, Any], path: Path) -> Protocol:
-    unknown = sorted(set(table) - {"name", "title", "colour", "metrics"})
+    unknown = sorted(set(table) - {"name", "title", "colour", "metrics", "notes"})
     if unknown:
         raise InputError(f"{path} has unknown keys: {', '.join(unknown)}")
     colour = table.get("colour", "luma")
@@ -102,4 +105,5 @@ def _protocol(table: dict[str, Any], path: Path) -> Protocol:
         title=str(table.get("title", "")),
         colour=colour,
         metrics=metrics,
+        notes=" ".join(str(table.get("notes", "")).split()),
     )

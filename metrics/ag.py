@@ -21,6 +21,11 @@ Divisor = Literal["pixels", "inner"]
     min_size=2,
     reference="G. Cui, H. Feng, Z. Xu, Q. Li, Y. Chen, Opt. Commun. 341, 2015",
     doi="10.1016/j.optcom.2014.12.032",
+    formula=(
+        r"\frac{1}{MN} \sum_{x,y} \sqrt{\frac{F_x^2 + F_y^2}{2}}, \quad "
+        r"F_x(x, y) = \frac{F(x+1, y) - F(x-1, y)}{2},\ "
+        r"F_y(x, y) = \frac{F(x, y+1) - F(x, y-1)}{2}"
+    ),
 )
 def ag(t: Triplet, *, divisor: Divisor = "pixels", halved: bool = True) -> Array:
     """Mean of sqrt((gx^2 + gy^2) / 2) over the fused image, with central differences.

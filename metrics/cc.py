@@ -18,6 +18,11 @@ from fusebench.metrics.scd import correlation
     identity=1.0,
     reference="J. Ma, Y. Ma, C. Li, Inf. Fusion 45, 2019",
     doi="10.1016/j.inffus.2018.02.004",
+    formula=(
+        r"\frac{r(A, F) + r(B, F)}{2}, \quad "
+        r"r(X, Y) = \frac{\sum (X - \mu_X)(Y - \mu_Y)}"
+        r"{\sqrt{\sum (X - \mu_X)^2 \sum (Y - \mu_Y)^2}}"
+    ),
 )
 def cc(t: Triplet) -> Array:
     """Pearson correlation of the fused image with each source, averaged.

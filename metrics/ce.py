@@ -18,6 +18,10 @@ from fusebench.metrics._triplet import Name, Triplet
     identity=0.0,
     reference="D. M. Bulanon, T. F. Burks, V. Alchanatis, Biosyst. Eng. 103(1), 2009",
     doi="10.1016/j.biosystemseng.2009.02.009",
+    formula=(
+        r"\frac{1}{2} \sum_{S \in \{A, B\}} \ \sum_{i:\, p_S(i)\, p_F(i) > 0} "
+        r"p_S(i) \log_2 \frac{p_S(i)}{p_F(i)}"
+    ),
 )
 def ce(t: Triplet) -> Array:
     """Divergence of the grey levels of the fused image from those of each source, averaged.

@@ -20,6 +20,11 @@ Border = Literal["replicate", "zero"]
     needs="fused",
     reference="X. Zhang, P. Ye, G. Xiao, Proc. IEEE CVPR Workshops, 2020",
     doi="10.1109/CVPRW50498.2020.00060",
+    formula=(
+        r"\frac{1}{MN} \sum_{x,y} \sqrt{S_x^2 + S_y^2}, \quad "
+        r"S_x = F * \begin{pmatrix} -1 & 0 & 1 \\ -2 & 0 & 2 \\ -1 & 0 & 1 \end{pmatrix},\ "
+        r"S_y = F * \begin{pmatrix} -1 & 0 & 1 \\ -2 & 0 & 2 \\ -1 & 0 & 1 \end{pmatrix}^{T}"
+    ),
 )
 def ei(t: Triplet, *, border: Border = "replicate") -> Array:
     """Mean magnitude of the Sobel response of the fused image.

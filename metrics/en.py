@@ -16,6 +16,7 @@ from fusebench.metrics._triplet import Triplet
     needs="fused",
     reference="J. W. Roberts, J. A. van Aardt, F. B. Ahmed, J. Appl. Remote Sens. 2(1), 2008",
     doi="10.1117/1.2945910",
+    formula=r"H(F) = -\sum_{i=0}^{255} p_F(i) \log_2 p_F(i)",
 )
 def en(t: Triplet) -> Array:
     """Shannon entropy of the grey levels of the fused image, in bits.

@@ -43,6 +43,11 @@ _DOI = "10.1016/j.compeleceng.2011.07.012"
     min_size=WINDOW,
     reference=_PAPER,
     doi=_DOI,
+    formula=(
+        r"\frac{1}{2|W|} \sum_{S \in \{A, B\}} \sum_{w \in W} "
+        r"\frac{2\, I_w(S'; F')}{H_w(S') + H_w(F')}, \quad "
+        r"X' = X"
+    ),
 )
 def fmi_pixel(t: Triplet, *, feature: Feature = "pixel") -> Array:
     """Information that small windows of the fused image share with each source, averaged.
@@ -109,6 +114,11 @@ def fmi_pixel(t: Triplet, *, feature: Feature = "pixel") -> Array:
     min_size=WINDOW,
     reference=_PAPER,
     doi=_DOI,
+    formula=(
+        r"\frac{1}{2|W|} \sum_{S \in \{A, B\}} \sum_{w \in W} "
+        r"\frac{2\, I_w(S'; F')}{H_w(S') + H_w(F')}, \quad "
+        r"X' = \mathrm{DCT}(X)"
+    ),
 )
 def fmi_dct(t: Triplet) -> Array:
     """Information that the cosine transforms of the fused image and each source share, averaged.
@@ -156,6 +166,11 @@ def fmi_dct(t: Triplet) -> Array:
     min_size=WINDOW,
     reference=_PAPER,
     doi=_DOI,
+    formula=(
+        r"\frac{1}{2|W|} \sum_{S \in \{A, B\}} \sum_{w \in W} "
+        r"\frac{2\, I_w(S'; F')}{H_w(S') + H_w(F')}, \quad "
+        r"X' = \mathrm{DWT}(X)"
+    ),
 )
 def fmi_w(t: Triplet) -> Array:
     """Information that the wavelet bands of the fused image and each source share, averaged.

@@ -21,6 +21,10 @@ Divisor = Literal["differences", "pixels"]
     min_size=2,
     reference="J. Ma, Y. Ma, C. Li, Inf. Fusion 45, 2019",
     doi="10.1016/j.inffus.2018.02.004",
+    formula=(
+        r"\frac{1}{(M-1)(N-1)} \sum_{x=1}^{M-1} \sum_{y=1}^{N-1} "
+        r"\sqrt{\frac{\bigl(F(x+1, y) - F(x, y)\bigr)^2 + \bigl(F(x, y+1) - F(x, y)\bigr)^2}{2}}"
+    ),
 )
 def mg(t: Triplet, *, divisor: Divisor = "differences", halved: bool = True) -> Array:
     """Mean of sqrt((dx^2 + dy^2) / 2) over the fused image, with forward differences.

@@ -23,6 +23,10 @@ Merge = Literal["none", "joint", "all"]
     needs="sources",
     reference="G. Qu, D. Zhang, P. Yan, Electron. Lett. 38(7), 2002",
     doi="10.1049/el:20020212",
+    formula=(
+        r"I(A; F) + I(B; F), \quad "
+        r"I(S; F) = \sum_{i,j} p_{SF}(i, j) \log_2 \frac{p_{SF}(i, j)}{p_S(i)\, p_F(j)}"
+    ),
 )
 def mi(
     t: Triplet,

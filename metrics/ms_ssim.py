@@ -37,6 +37,18 @@ STEEPEST = 10.0
     min_size=44,
     reference="K. Ma, K. Zeng, Z. Wang, IEEE Trans. Image Process. 24(11), 2015",
     doi="10.1109/TIP.2015.2442920",
+    formula=(
+        r"\prod_{k=1}^{3} \left[ \frac{1}{|W_k|} \sum_{w \in W_k} "
+        r"\frac{2 \sigma_{\hat{x}F} + c}{\sigma_{\hat{x}}^2 + \sigma_F^2 + c} "
+        r"\right]^{\beta_k}, \quad "
+        r"\hat{x} = \max(\lVert \tilde{a} \rVert, \lVert \tilde{b} \rVert) "
+        r"\frac{\bar{s}}{\lVert \bar{s} \rVert},\ "
+        r"\bar{s} = \frac{\sum_{s \in \{a, b\}} \lVert \tilde{s} \rVert^{p - 1} \tilde{s}}"
+        r"{\sum_{s \in \{a, b\}} \lVert \tilde{s} \rVert^{p}},\ "
+        r"p = \min\Bigl(\tan \frac{\pi \lVert \tilde{a} + \tilde{b} \rVert}"
+        r"{2 (\lVert \tilde{a} \rVert + \lVert \tilde{b} \rVert)}, 10\Bigr), \quad "
+        r"\beta = \frac{(0.0448, 0.2856, 0.3001)}{0.6305},\ c = (0.03 \cdot 255)^2"
+    ),
 )
 def ms_ssim(t: Triplet, *, form: Form = "mef") -> Array:
     """Similarity of the fused image to the structure that the sources have together.
@@ -100,6 +112,12 @@ def ms_ssim(t: Triplet, *, form: Form = "mef") -> Array:
     min_size=FIVE_SCALES,
     reference="Z. Wang, E. P. Simoncelli, A. C. Bovik, Asilomar Conf. Signals Syst. Comput., 2003",
     doi="10.1109/ACSSC.2003.1292216",
+    formula=(
+        r"\left[ \frac{1}{|W_5|} \sum_{w \in W_5} \mathrm{SSIM}_w(R, F) \right]^{\beta_5} "
+        r"\prod_{k=1}^{4} \left[ \frac{1}{|W_k|} \sum_{w \in W_k} "
+        r"\frac{2 \sigma_{RF} + c_2}{\sigma_R^2 + \sigma_F^2 + c_2} \right]^{\beta_k}, \quad "
+        r"\beta = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)"
+    ),
 )
 def ms_ssim_ref(t: Triplet) -> Array:
     """Structural similarity of the fused image to the ideal one on five scales.

@@ -25,6 +25,10 @@ _DOI = "10.1016/j.aqpro.2015.02.019"
     identity=0.0,
     reference=_PAPER,
     doi=_DOI,
+    formula=(
+        r"\frac{1}{2} \sum_{S \in \{A, B\}} \frac{1}{MN} "
+        r"\sum_{x,y} \bigl(S(x, y) - F(x, y)\bigr)^2"
+    ),
 )
 def mse(t: Triplet, *, scale: Scale = "levels") -> Array:
     """Mean squared difference of the fused image from each source, averaged.
@@ -64,6 +68,10 @@ def mse(t: Triplet, *, scale: Scale = "levels") -> Array:
     identity=0.0,
     reference=_PAPER,
     doi=_DOI,
+    formula=(
+        r"\frac{1}{2} \sum_{S \in \{A, B\}} "
+        r"\sqrt{\frac{1}{MN} \sum_{x,y} \bigl(S(x, y) - F(x, y)\bigr)^2}"
+    ),
 )
 def rmse(t: Triplet, *, form: Form = "mean of roots", scale: Scale = "levels") -> Array:
     """Root mean squared difference of the fused image from each source, averaged.

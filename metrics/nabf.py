@@ -31,6 +31,13 @@ WEAK_WEIGHT = 0.001
     min_size=2,
     reference="B. K. Shreyamsha Kumar, Signal Image Video Process. 7(6), 2013",
     doi="10.1007/s11760-012-0361-x",
+    formula=(
+        r"\frac{\sum_{x,y:\, g_F > \max(g_A, g_B)} "
+        r"\bigl[(1 - Q^{AF}) w_A + (1 - Q^{BF}) w_B\bigr]}{\sum_{x,y} (w_A + w_B)}, \quad "
+        r"Q^{SF} = \sqrt{\frac{0.9999}{1 + e^{-19 (g_S / g_F - 0.5)}} "
+        r"\cdot \frac{0.9995}{1 + e^{-22 (\Delta - 0.5)}}}, \quad "
+        r"w_S = \begin{cases} g_S^{1.5} & g_S \ge 2 \\ 0.001 & g_S < 2 \end{cases}"
+    ),
 )
 def nabf(
     t: Triplet,

@@ -19,6 +19,7 @@ from fusebench.metrics.mi import mutual_information
     identity=2.0,
     reference="M. Hossny, S. Nahavandi, D. Creighton, Electron. Lett. 44(18), 2008",
     doi="10.1049/el:20081754",
+    formula=r"2 \left( \frac{I(A; F)}{H(A) + H(F)} + \frac{I(B; F)}{H(B) + H(F)} \right)",
 )
 def nmi(t: Triplet) -> Array:
     """Mutual information of the fused image with each source over their mean entropy, summed.

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fusebench.bench.types import Array
-from fusebench.metrics._base import metric
-from fusebench.metrics._triplet import Triplet, pad
+from fusebench.metrics._base import metric, require_choice
+from fusebench.metrics._triplet import Name, Triplet, pad
+from fusebench.metrics.q0 import WINDOW as BLOCK
+from fusebench.metrics.q0 import index_map
 from fusebench.metrics.ssim import SIGMA, WINDOW, similarity_map
+
+Form = Literal["ssim", "bristol"]
 
 _PAPER = "G. Piella, H. Heijmans, Proc. IEEE ICIP 3, 2003"
 _DOI = "10.1109/ICIP.2003.1247209"
@@ -24,6 +30,11 @@ FLAT = 1e-9
     min_size=WINDOW,
     reference=_PAPER,
     doi=_DOI,
+    formula=(
+        r"\frac{1}{|W|} \sum_{w \in W} \bigl[ \lambda_w\, \mathrm{SSIM}_w(A, F) "
+        r"+ (1 - \lambda_w)\, \mathrm{SSIM}_w(B, F) \bigr], \quad "
+        r"\lambda_w = \frac{\sigma_A^2}{\sigma_A^2 + \sigma_B^2}"
+    ),
 )
 def piella_q(t: Triplet) -> Array:
     """Local structural similarity to each source, weighted by which source varies more.
@@ -48,15 +59,14 @@ def piella_q(t: Triplet) -> Array:
     Notes
     -----
     The saliency of a source is its local variance; every window counts alike. Similarity is SSIM
-    under a Gaussian window of 11x11 pixels, sigma 1.5, as in the code of Liu et al. (2012); other
-    code takes the universal index under an 8x8 window.
+    under a Gaussian window of 11x11 pixels, sigma 1.5, as in the code of Liu et al. (2012).
 
     References
     ----------
     .. [1] G. Piella, H. Heijmans, "A new quality metric for image fusion," Proc. IEEE ICIP 3,
        173-176, 2003. doi:10.1109/ICIP.2003.1247209
     """
-    quality, _ = _quality(t)
+    quality, _ = _quality(t, "ssim")
     return t.mean(quality)
 
 
@@ -71,8 +81,14 @@ def piella_q(t: Triplet) -> Array:
     min_size=WINDOW,
     reference=_PAPER,
     doi=_DOI,
+    formula=(
+        r"\frac{\sum_w c_w \bigl[ \lambda_w\, \mathrm{SSIM}_w(A, F) "
+        r"+ (1 - \lambda_w)\, \mathrm{SSIM}_w(B, F) \bigr]}{\sum_w c_w}, \quad "
+        r"\lambda_w = \frac{\sigma_A^2}{\sigma_A^2 + \sigma_B^2}"
+        r",\ c_w = \max(\sigma_A^2, \sigma_B^2)"
+    ),
 )
-def piella_qw(t: Triplet) -> Array:
+def piella_qw(t: Triplet, *, form: Form = "ssim") -> Array:
     """Piella's quality index with windows weighted by the variance of the livelier source.
 
     Parameters
@@ -81,6 +97,9 @@ def piella_qw(t: Triplet) -> Array:
         Source images and fused image; colour is scored on its BT.601 luma.
     data_range : float, optional
         White level of float images.
+    form : {"ssim", "bristol"}
+        SSIM under a Gaussian window of 11x11 pixels; or, as in the Bristol toolbox, the universal
+        index under a uniform window of 8x8 pixels.
 
     Returns
     -------
@@ -98,7 +117,8 @@ def piella_qw(t: Triplet) -> Array:
     .. [1] G. Piella, H. Heijmans, "A new quality metric for image fusion," Proc. IEEE ICIP 3,
        173-176, 2003. doi:10.1109/ICIP.2003.1247209
     """
-    return _weighted(t, t)
+    require_choice("form", form, Form)
+    return _weighted(t, t, form)
 
 
 @metric(
@@ -112,8 +132,12 @@ def piella_qw(t: Triplet) -> Array:
     min_size=WINDOW,
     reference=_PAPER,
     doi=_DOI,
+    formula=(
+        r"Q_W(A, B, F) \cdot Q_W(A', B', F')^{\alpha}, \quad "
+        r"X' = \sqrt{P_x^2 + P_y^2} \text{ (Prewitt)},\ \alpha = 1"
+    ),
 )
-def piella_qe(t: Triplet) -> Array:
+def piella_qe(t: Triplet, *, form: Form = "ssim", share: float = 0.2) -> Array:
     """Weighted quality index of the images times that of their edge images.
 
     Parameters
@@ -122,6 +146,12 @@ def piella_qe(t: Triplet) -> Array:
         Source images and fused image; colour is scored on its BT.601 luma.
     data_range : float, optional
         White level of float images.
+    form : {"ssim", "bristol"}
+        SSIM under a Gaussian window of 11x11 pixels, and the product of both indices; or, as in
+        the Bristol toolbox, the universal index under a uniform window of 8x8 pixels, edges by
+        the Sobel operator, and a weighted geometric mean.
+    share : float
+        Weight of the edges in that mean, in [0, 1].
 
     Returns
     -------
@@ -144,43 +174,69 @@ def piella_qe(t: Triplet) -> Array:
     .. [1] G. Piella, H. Heijmans, "A new quality metric for image fusion," Proc. IEEE ICIP 3,
        173-176, 2003. doi:10.1109/ICIP.2003.1247209
     """
-    edges = t.once("prewitt", lambda: Triplet(*(_prewitt(t, n) for n in (t.a, t.b, t.fused))))
-    return _weighted(t, t) * _weighted(edges, t)
+    require_choice("form", form, Form)
+    images, edges = _weighted(t, t, form), _weighted(_edges(t, form), t, form)
+    if form == "ssim":
+        return images * edges
+    xp = t.xp
+    zero = xp.zeros_like(images)
+    # A power of a negative number has no real value; such an image keeps nothing.
+    images, edges = xp.maximum(images, zero), xp.maximum(edges, zero)
+    return images ** (1 - share) * edges**share
 
 
-def _weighted(images: Triplet, report: Triplet) -> Array:
+def _edges(t: Triplet, form: Form) -> Triplet:
+    """Edge images of a triplet."""
+    if form == "bristol":
+        names: tuple[Name, ...] = ("a", "b", "fused")
+        return t.once("sobel edges", lambda: Triplet(*(t.sobel(n).strength for n in names)))
+    return t.once("prewitt", lambda: Triplet(*(_prewitt(t, n) for n in (t.a, t.b, t.fused))))
+
+
+def _weighted(images: Triplet, report: Triplet, form: Form) -> Array:
     """Weighted index of a triplet; reasons for undefined values go to `report`."""
 
     def make() -> tuple[Array, Array]:
-        quality, weight = _quality(images)
+        quality, weight = _quality(images, form)
         total = images.total(weight)
         empty = total <= FLAT
         one = images.xp.ones_like(total)
         return images.total(weight * quality) / images.xp.where(empty, one, total), empty
 
-    value, empty = images.once("piella weighted", make)
+    value, empty = images.once(("piella weighted", form), make)
     return report.undefined_where(empty, value, "both sources are constant")
 
 
-def _quality(t: Triplet) -> tuple[Array, Array]:
+def _quality(t: Triplet, form: Form) -> tuple[Array, Array]:
     """Quality of every window and the larger of the two source variances."""
 
     def make() -> tuple[Array, Array]:
         xp = t.xp
-        with_a = t.gaussian_moments("a", "fused", WINDOW, SIGMA)
-        with_b = t.gaussian_moments("b", "fused", WINDOW, SIGMA)
-        var_a, var_b = (
-            xp.where(m.var_x < FLAT, xp.zeros_like(m.var_x), m.var_x) for m in (with_a, with_b)
-        )
+        (like_a, var_a), (like_b, var_b) = _compared(t, "a", form), _compared(t, "b", form)
         both = var_a + var_b
         flat = both == 0
         share = xp.where(
             flat, xp.full_like(both, 0.5), var_a / xp.where(flat, xp.ones_like(both), both)
         )
-        quality = share * similarity_map(with_a) + (1 - share) * similarity_map(with_b)
+        quality = share * like_a + (1 - share) * like_b
         return quality, xp.maximum(var_a, var_b)
 
-    return t.once("piella", make)
+    return t.once(("piella", form), make)
+
+
+def _compared(t: Triplet, source: Name, form: Form) -> tuple[Array, Array]:
+    """Similarity of every window of a source to the fused image, and the window's variance."""
+    if form == "bristol":
+        pixels = BLOCK**2
+        total, squares = t.window_total(source, BLOCK), t.window_total(source, BLOCK, 2)
+        similar, variance = (
+            index_map(t, source, "fused"),
+            squares / pixels - (total / pixels) ** 2,
+        )
+    else:
+        moments = t.gaussian_moments(source, "fused", WINDOW, SIGMA)
+        similar, variance = similarity_map(moments), moments.var_x
+    return similar, t.xp.where(variance < FLAT, t.xp.zeros_like(variance), variance)
 
 
 def _prewitt(t: Triplet, image: Array) -> Array:

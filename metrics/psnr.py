@@ -23,6 +23,11 @@ Scale = Literal["levels", "unit"]
     identity=float("inf"),
     reference="P. Jagalingam, A. V. Hegde, Aquat. Procedia 4, 2015",
     doi="10.1016/j.aqpro.2015.02.019",
+    formula=(
+        r"10 \log_{10} \frac{255^2}{\mathrm{MSE}}, \quad "
+        r"\mathrm{MSE} = \frac{1}{2} \sum_{S \in \{A, B\}} \frac{1}{MN} "
+        r"\sum_{x,y} \bigl(S(x, y) - F(x, y)\bigr)^2"
+    ),
 )
 def psnr(
     t: Triplet,
@@ -93,6 +98,7 @@ def psnr(
     identity=float("inf"),
     reference="Z. Wang, A. C. Bovik, IEEE Signal Process. Mag. 26(1), 2009",
     doi="10.1109/MSP.2008.930649",
+    formula=r"10 \log_{10} \frac{255^2}{\frac{1}{MN} \sum_{x,y} \bigl(R(x, y) - F(x, y)\bigr)^2}",
 )
 def psnr_ref(t: Triplet) -> Array:
     """Peak signal-to-noise ratio of the fused image against the ideal one, in decibels.

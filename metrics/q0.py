@@ -21,6 +21,10 @@ WINDOW = 8
     min_size=WINDOW,
     reference="Z. Wang, A. C. Bovik, IEEE Signal Process. Lett. 9(3), 2002",
     doi="10.1109/97.995823",
+    formula=(
+        r"\frac{1}{2} \sum_{S \in \{A, B\}} \frac{1}{|W|} \sum_{w \in W} "
+        r"\frac{4\, \sigma_{SF}\, \mu_S\, \mu_F}{(\sigma_S^2 + \sigma_F^2)(\mu_S^2 + \mu_F^2)}"
+    ),
 )
 def q0(t: Triplet) -> Array:
     """Universal quality index of the fused image against each source, averaged.
@@ -59,6 +63,11 @@ def q0(t: Triplet) -> Array:
 
 def quality_index(t: Triplet, x: Name, y: Name) -> Array:
     """Universal quality index of two images, shape (N,)."""
+    return t.mean(index_map(t, x, y))
+
+
+def index_map(t: Triplet, x: Name, y: Name) -> Array:
+    """Universal quality index of every full window, shape (N, H - 7, W - 7)."""
     xp = t.xp
     pixels = WINDOW**2
     sum_x, sum_y = t.window_total(x, WINDOW), t.window_total(y, WINDOW)
@@ -74,4 +83,4 @@ def quality_index(t: Triplet, x: Name, y: Name) -> Array:
         one,
     )
     mean = xp.where(squares > 0, 2 * product / xp.where(squares > 0, squares, one), one)
-    return t.mean(contrast * mean)
+    return contrast * mean

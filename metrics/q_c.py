@@ -31,6 +31,12 @@ EPSILON = 2.0**-52
     min_size=WINDOW,
     reference="N. Cvejic, A. Loza, D. Bull, N. Canagarajah, Int. J. Signal Process. 2(3), 2005",
     doi="",
+    formula=(
+        r"\frac{1}{|W|} \sum_{w \in W} \begin{cases} 0 & \lambda_w < 0 \\ 1 & \lambda_w > 1 \\ "
+        r"\lambda_w\, \mathrm{SSIM}_w(A, F) + (1 - \lambda_w)\, \mathrm{SSIM}_w(B, F) "
+        r"& \text{else} \end{cases}, \quad "
+        r"\lambda_w = \frac{\sigma_{AF}}{\sigma_{AF} + \sigma_{BF}}"
+    ),
 )
 def q_c(t: Triplet, *, form: Form = "liu", flat: Flat = "octave") -> Array:
     """Local similarity to each source, weighted by its covariance with the fused image.

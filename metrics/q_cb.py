@@ -35,6 +35,13 @@ Z = 1e-4
     min_size=2,
     reference="Y. Chen, R. S. Blum, Image Vis. Comput. 27(10), 2009",
     doi="10.1016/j.imavis.2007.12.002",
+    formula=(
+        r"\frac{1}{MN} \sum_{x,y} \bigl( \lambda Q_{AF} + (1 - \lambda) Q_{BF} \bigr), \quad "
+        r"Q_{SF} = \frac{\min(C'_S, C'_F)}{\max(C'_S, C'_F)},\ "
+        r"\lambda = \frac{{C'_A}^2}{{C'_A}^2 + {C'_B}^2},\ "
+        r"C' = \frac{C^3}{C^2 + 10^{-4}},\ C = \left| \frac{G_2 * h * X}{G_4 * h * X} - 1 \right|, "
+        r"\quad \hat{h}(r) = e^{-(r / 15.387)^2} - 0.7622\, e^{-(r / 1.3456)^2}"
+    ),
 )
 def q_cb(t: Triplet) -> Array:
     """Share of the visible local contrast of the sources that the fused image has.

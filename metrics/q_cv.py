@@ -28,6 +28,13 @@ CYCLES = 4.0
     min_size=2,
     reference="H. Chen, P. K. Varshney, Inf. Fusion 8(2), 2007",
     doi="10.1016/j.inffus.2005.10.001",
+    formula=(
+        r"\frac{\sum_W \bigl( \lambda_A D_{AF} + \lambda_B D_{BF} \bigr)}"
+        r"{\sum_W (\lambda_A + \lambda_B)}, \quad "
+        r"\lambda_S = \sum_{x,y \in W} g_S^5,\ "
+        r"D_{SF} = \frac{1}{256} \sum_{x,y \in W} \bigl( h * (S - F) \bigr)^2, \quad "
+        r"\hat{h}(r) = 2.6\, (0.0192 + 0.144\, r)\, e^{-(0.144\, r)^{1.1}}"
+    ),
 )
 def q_cv(t: Triplet) -> Array:
     """Visible difference of the fused image from the sources, weighted by their local edges.

@@ -31,6 +31,12 @@ class _Haar:
     min_size=4,
     reference="P.-W. Wang, B. Liu, Int. Conf. Signal Process. (ICSP), 2008",
     doi="10.1109/ICOSP.2008.4697288",
+    formula=(
+        r"\prod_{k=1}^{2} \left[ \frac{\sum_{x,y} \bigl(E_k^{AF} w_k^A + E_k^{BF} w_k^B\bigr)}"
+        r"{\sum_{x,y} (w_k^A + w_k^B)} \right]^{\alpha_k}, \quad "
+        r"E_k^{SF} = \sum_{d=1}^{3} e^{-|S_{k,d} - F_{k,d}|},\ w_k^S = \sum_{d=1}^{3} S_{k,d}^2,\ "
+        r"\alpha = \Bigl(\tfrac{2}{3}, \tfrac{1}{3}\Bigr)"
+    ),
 )
 def q_m(t: Triplet) -> Array:
     """How closely the fused image keeps the wavelet details of the sources, on two scales.

@@ -23,6 +23,11 @@ IMAGES = 3
     needs="sources",
     reference="Q. Wang, Y. Shen, J. Q. Zhang, Physica D 200(3-4), 2005",
     doi="10.1016/j.physd.2004.11.001",
+    formula=(
+        r"1 + \sum_{i=1}^{3} \frac{\lambda_i}{3} \log_{256} \frac{\lambda_i}{3}, \quad "
+        r"\lambda = \mathrm{eig} \begin{pmatrix} 1 & n_{AB} & n_{AF} \\ n_{AB} & 1 & n_{BF} \\ "
+        r"n_{AF} & n_{BF} & 1 \end{pmatrix},\ n_{XY} = \frac{I(X; Y)}{8}"
+    ),
 )
 def q_ncie(t: Triplet) -> Array:
     """How strongly the sources and the fused image hang together, linearly or not.

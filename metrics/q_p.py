@@ -95,6 +95,13 @@ class _Bank:
     min_size=28,
     reference="J. Zhao, R. Laganiere, Z. Liu, Int. J. Innov. Comput. Inf. Control 3(6A), 2007",
     doi="",
+    formula=(
+        r"P_p\, P_M\, P_m, \quad P_k = \frac{1}{|\Omega|} \sum_{x,y \in \Omega} "
+        r"\max\bigl(c_{AF}^k, c_{BF}^k, c_{SF}^k\bigr), \quad "
+        r"c_{XF}^k = \frac{\sigma_{XF} + 10^{-4}}{\sigma_X \sigma_F + 10^{-4}},\ "
+        r"S = \begin{cases} A & p_A > p_B \\ B & \text{else} \end{cases},\ "
+        r"\Omega = \{p_A > 0.1 \text{ or } p_B > 0.1\}"
+    ),
 )
 def q_p(t: Triplet) -> Array:
     """Correlation of the edges and corners of the fused image with those of the sources.

@@ -23,6 +23,12 @@ DIAGONAL = math.sqrt(0.5)
     min_size=2,
     reference="Y. Zheng, E. A. Essock, B. C. Hansen, A. M. Haun, Inf. Fusion 8(2), 2007",
     doi="10.1016/j.inffus.2005.04.003",
+    formula=(
+        r"\frac{\mathrm{SF}_F - \mathrm{SF}_R}{\mathrm{SF}_R}, \quad "
+        r"\mathrm{SF}_X^2 = \frac{1}{MN} \sum_{d=1}^{4} w_d \sum_{x,y} (\nabla_d X)^2,\ "
+        r"|\nabla_d R| = \max(|\nabla_d A|, |\nabla_d B|),\ "
+        r"w = \Bigl(1, 1, \tfrac{1}{\sqrt{2}}, \tfrac{1}{\sqrt{2}}\Bigr)"
+    ),
 )
 def q_sf(t: Triplet) -> Array:
     """How far the spatial frequency of the fused image is from the most the sources offer.

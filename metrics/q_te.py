@@ -21,6 +21,11 @@ Form = Literal["liu", "paper"]
     needs="sources",
     reference="N. Cvejic, C. N. Canagarajah, D. R. Bull, Electron. Lett. 42(11), 2006",
     doi="10.1049/el:20060693",
+    formula=(
+        r"\frac{I_q(A; F) + I_q(B; F)}{H(A)^q + H(B)^q + I_q(A; B)}, \quad "
+        r"I_q(X; Y) = \frac{1}{1 - q} \left( 1 - \sum_{i,j} "
+        r"\frac{p_{XY}(i, j)^q}{\bigl(p_Y(i)\, p_X(j)\bigr)^{q-1}} \right),\ q = 0.43137"
+    ),
 )
 def q_te(
     t: Triplet, *, order: float = 0.43137, normalised: bool = True, form: Form = "liu"

@@ -26,6 +26,13 @@ ALIKE = 0.75
     min_size=WINDOW,
     reference="C. Yang, J.-Q. Zhang, X.-R. Wang, X. Liu, Inf. Fusion 9(2), 2008",
     doi="10.1016/j.inffus.2006.09.001",
+    formula=(
+        r"\frac{1}{|W|} \sum_{w \in W} \begin{cases} \lambda_w\, \mathrm{SSIM}_w(A, F) "
+        r"+ (1 - \lambda_w)\, \mathrm{SSIM}_w(B, F) & \mathrm{SSIM}_w(A, B) \ge 0.75 \\ "
+        r"\max\bigl(\mathrm{SSIM}_w(A, F), \mathrm{SSIM}_w(B, F)\bigr) & \text{else} \end{cases}, "
+        r"\quad "
+        r"\lambda_w = \frac{\sigma_A^2}{\sigma_A^2 + \sigma_B^2}"
+    ),
 )
 def q_y(t: Triplet) -> Array:
     """Local similarity to both sources where they agree, to the better kept one where not.

@@ -37,6 +37,13 @@ _LIU_ZERO = 1e-5
     min_size=3,
     reference="C. S. Xydeas, V. Petrovic, Electron. Lett. 36(4), 2000",
     doi="10.1049/el:20000267",
+    formula=(
+        r"\frac{\sum_{x,y} \bigl(Q^{AF} g_A + Q^{BF} g_B\bigr)}{\sum_{x,y} (g_A + g_B)}, \quad "
+        r"Q^{SF} = \frac{0.9994}{1 + e^{-15 (G - 0.5)}} "
+        r"\cdot \frac{0.9879}{1 + e^{-22 (\Delta - 0.8)}}, \quad "
+        r"G = \frac{\min(g_S, g_F)}{\max(g_S, g_F)},\ "
+        r"\Delta = 1 - \frac{|\alpha_S - \alpha_F|}{\pi / 2}"
+    ),
 )
 def qabf(t: Triplet, *, form: Form = "paper", scale: Scale = "levels") -> Array:
     """Share of the edges of the sources that the fused image keeps.

@@ -20,6 +20,11 @@ Arithmetic = Literal["signed", "saturated"]
     needs="sources",
     reference="V. Aslantas, E. Bendes, AEU Int. J. Electron. Commun. 69(12), 2015",
     doi="10.1016/j.aeue.2015.09.004",
+    formula=(
+        r"r(F - B, A) + r(F - A, B), \quad "
+        r"r(X, Y) = \frac{\sum (X - \mu_X)(Y - \mu_Y)}"
+        r"{\sqrt{\sum (X - \mu_X)^2 \sum (Y - \mu_Y)^2}}"
+    ),
 )
 def scd(t: Triplet, *, arithmetic: Arithmetic = "signed") -> Array:
     """Correlation of what the fused image adds to one source with the other source, summed.

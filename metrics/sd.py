@@ -20,6 +20,7 @@ Form = Literal["population", "sample", "frobenius", "saturated"]
     needs="fused",
     reference="Y.-J. Rao, Meas. Sci. Technol. 8(4), 1997",
     doi="10.1088/0957-0233/8/4/002",
+    formula=r"\sqrt{\frac{1}{MN} \sum_{x,y} \bigl(F(x, y) - \mu_F\bigr)^2}",
 )
 def sd(t: Triplet, *, form: Form = "population") -> Array:
     """Spread of the grey levels of the fused image: their population standard deviation.

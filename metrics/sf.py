@@ -23,6 +23,10 @@ Channels = Literal["apart", "side by side"]
     min_size=2,
     reference="A. M. Eskicioglu, P. S. Fisher, IEEE Trans. Commun. 43(12), 1995",
     doi="10.1109/26.477498",
+    formula=(
+        r"\sqrt{\frac{1}{M(N-1)} \sum_{x,y} \bigl(F(x, y+1) - F(x, y)\bigr)^2"
+        r" + \frac{1}{(M-1)N} \sum_{x,y} \bigl(F(x+1, y) - F(x, y)\bigr)^2}"
+    ),
 )
 def sf(
     t: Triplet,

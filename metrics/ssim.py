@@ -29,6 +29,12 @@ K1, K2 = 0.01, 0.03
     min_size=WINDOW,
     reference="Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, IEEE TIP 13(4), 2004",
     doi="10.1109/TIP.2003.819861",
+    formula=(
+        r"\sum_{S \in \{A, B\}} \frac{1}{|W|} \sum_{w \in W} \mathrm{SSIM}_w(S, F), \quad "
+        r"\mathrm{SSIM}_w(S, F) = \frac{(2\mu_S\mu_F + c_1)(2\sigma_{SF} + c_2)}"
+        r"{(\mu_S^2 + \mu_F^2 + c_1)(\sigma_S^2 + \sigma_F^2 + c_2)}, \quad "
+        r"c_1 = (0.01 \cdot 255)^2,\ c_2 = (0.03 \cdot 255)^2"
+    ),
 )
 def ssim(
     t: Triplet,
@@ -96,6 +102,12 @@ def ssim(
     min_size=WINDOW,
     reference="Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, IEEE TIP 13(4), 2004",
     doi="10.1109/TIP.2003.819861",
+    formula=(
+        r"\frac{1}{|W|} \sum_{w \in W} \mathrm{SSIM}_w(R, F), \quad "
+        r"\mathrm{SSIM}_w(R, F) = \frac{(2\mu_R\mu_F + c_1)(2\sigma_{RF} + c_2)}"
+        r"{(\mu_R^2 + \mu_F^2 + c_1)(\sigma_R^2 + \sigma_F^2 + c_2)}, \quad "
+        r"c_1 = (0.01 \cdot 255)^2,\ c_2 = (0.03 \cdot 255)^2"
+    ),
 )
 def ssim_ref(t: Triplet) -> Array:
     """Structural similarity of the fused image to the ideal one.

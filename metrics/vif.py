@@ -39,6 +39,13 @@ WAVELET_SIDE = 72
     min_size=41,
     reference="H. R. Sheikh, A. C. Bovik, IEEE Trans. Image Process. 15(2), 2006",
     doi="10.1109/TIP.2005.859378",
+    formula=(
+        r"\sum_{S \in \{A, B\}} "
+        r"\frac{\sum_{k,w} \log\bigl(1 + g^2 \sigma_S^2 / (\sigma_v^2 + \sigma_n^2)\bigr)}"
+        r"{\sum_{k,w} \log\bigl(1 + \sigma_S^2 / \sigma_n^2\bigr)}, \quad "
+        r"g = \frac{\sigma_{SF}}{\sigma_S^2},\ \sigma_v^2 = \sigma_F^2 - g \sigma_{SF},\ "
+        r"\sigma_n^2 = 2,\ k = 1..4"
+    ),
 )
 def vif(t: Triplet, *, form: Form = "pixel") -> Array:
     """Information of each source that can be extracted from the fused image, summed.
@@ -272,6 +279,12 @@ def _mixture(band: Array, xp: Any) -> tuple[Array, Array]:
     min_size=41,
     reference="H. R. Sheikh, A. C. Bovik, IEEE Trans. Image Process. 15(2), 2006",
     doi="10.1109/TIP.2005.859378",
+    formula=(
+        r"\frac{\sum_{k,w} \log\bigl(1 + g^2 \sigma_R^2 / (\sigma_v^2 + \sigma_n^2)\bigr)}"
+        r"{\sum_{k,w} \log\bigl(1 + \sigma_R^2 / \sigma_n^2\bigr)}, \quad "
+        r"g = \frac{\sigma_{RF}}{\sigma_R^2},\ \sigma_v^2 = \sigma_F^2 - g \sigma_{RF},\ "
+        r"\sigma_n^2 = 2,\ k = 1..4"
+    ),
 )
 def vif_ref(t: Triplet) -> Array:
     """Information of the ideal image that can be extracted from the fused one.

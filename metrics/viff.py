@@ -26,6 +26,14 @@ LITTLE = 1e-7
     min_size=41,
     reference="Y. Han, Y. Cai, Y. Cao, X. Xu, Inf. Fusion 14(2), 2013",
     doi="10.1016/j.inffus.2011.08.002",
+    formula=(
+        r"\sum_{k=1}^{4} p_k "
+        r"\frac{\sum_w \log_{10}\bigl(1 + g^2 \sigma_S^2 / (\sigma_v^2 + \sigma_n^2)\bigr) "
+        r"+ 10^{-7}}"
+        r"{\sum_w \log_{10}\bigl(1 + \sigma_S^2 / \sigma_n^2\bigr) + 10^{-7}}, \quad "
+        r"S = \begin{cases} A & g_A < g_B \\ B & g_A \ge g_B \end{cases},\ "
+        r"p = \frac{(1, 0, 0.15, 1)}{2.15},\ \sigma_n^2 = 0.005 \cdot 255^2"
+    ),
 )
 def viff(t: Triplet) -> Array:
     """Information of the sources that the fused image keeps, window by window from one source.

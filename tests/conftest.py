@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from webserver import Server, serve
 
 from fusebench.bench.images import Image, write_image
+from fusebench.metrics import Triplet
 
 
 def shared_folder() -> Path:
@@ -24,6 +28,13 @@ def shared() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip("no shared folder of images and published values (set FUSEBENCH_SHARED)")
     return folder
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A web server on this machine."""
+    with serve() as state:
+        yield state
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +60,11 @@ def picture(seed: int, height: int = 48, width: int = 64, channels: int = 1) -> 
     grain = generator.normal(0, 8, (height, width))
     stack = np.stack([np.clip(p + grain, 0, 255) for p in planes], axis=-1).astype(np.uint8)
     return stack[..., 0] if channels == 1 else stack
+
+
+def as_triplet(images: Iterable[Any]) -> Triplet:
+    """Make a batch of one triple of grey images, and of a reference if there are four."""
+    return Triplet(*(np.asarray(image, dtype=np.float64)[None] for image in images))
 
 
 @pytest.fixture

@@ -22,25 +22,33 @@ import csv
 import io
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 from PIL import Image as PillowImage
 
-from fusebench.bench.images import read_image
+from fusebench.bench.images import collapse_grey, read_image
 from fusebench.bench.types import Fidelity, Image
 from fusebench.methods import LoadedMethod, load
 
 Compared = Iterator[tuple[Image, Image]]
 """Our image and the authors'."""
 
+Cases = Iterator[tuple[Image, Image, Image]]
+"""Two sources and the authors' image."""
+
 OCTAVE_PAIRS = ("lytro03", "mrict15", "road04269", "tno01", "tno05", "tno19")
 
 # VIFB's loader mixed up channels where the infrared file is grey and the visible one is not.
 VIFB_BROKEN_GFF = {"manWalking", "running", "walking2", "walkingnight"}
+
+# Of VIFB's 21 images: those that slow methods are compared on.
+VIFB_SMALL = frozenset(
+    {"fight", "manWalking", "peopleshadow", "running", "walking", "walking2", "walkingnight"}
+)
 
 
 @dataclass(frozen=True)
@@ -69,25 +77,32 @@ def octave(
 ) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with the folder `name` of the outputs made in Octave."""
 
-    def compare(shared: Path, fuse: LoadedMethod) -> Compared:
-        golden = shared / "golden" / "classical"
-        for pair in pairs:
-            published = golden / "octave" / name / f"{pair}.png"
-            if published.is_file():
-                a, b = (read_image(golden / "inputs" / f"{pair}_{side}.png") for side in "AB")
-                yield fuse(a, b), read_image(published)
-
-    return compare
+    return lambda shared, fuse: (
+        (fuse(a, b), published) for a, b, published in octave_cases(shared, name, pairs)
+    )
 
 
-def matlab(*published: tuple[str, str]) -> Callable[[Path, LoadedMethod], Compared]:
+def octave_cases(shared: Path, name: str, pairs: tuple[str, ...] = OCTAVE_PAIRS) -> Cases:
+    """Read the pairs and the folder `name` of the outputs made in Octave."""
+    golden = shared / "golden" / "classical"
+    for pair in pairs:
+        published = golden / "octave" / name / f"{pair}.png"
+        if published.is_file():
+            a, b = (read_image(golden / "inputs" / f"{pair}_{side}.png") for side in "AB")
+            yield a, b, read_image(published)
+
+
+def matlab(
+    *published: tuple[str, str], exchanged: bool = False
+) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with MATLAB's images, each as (sources, fused)."""
 
     def compare(shared: Path, fuse: LoadedMethod) -> Compared:
         golden = shared / "golden" / "classical" / "matlab"
         for sources, fused in published:
             a, b = (read_image(golden / "in" / f"{sources}_{side}.png") for side in "AB")
-            yield fuse(a, b), read_image(golden / "ref" / f"{fused}.png")
+            ours = fuse(b, a) if exchanged else fuse(a, b)
+            yield ours, read_image(golden / "ref" / f"{fused}.png")
 
     return compare
 
@@ -95,35 +110,51 @@ def matlab(*published: tuple[str, str]) -> Callable[[Path, LoadedMethod], Compar
 def mfifb(name: str, last: int = 8) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with the folder `name` of MFIFB's images of Lytro."""
 
-    def compare(shared: Path, fuse: LoadedMethod) -> Compared:
-        sources, golden = shared / "data" / "lytro", shared / "golden" / "mfifb_lytro"
-        for number in range(1, last + 1):
-            near, far = (
-                read_image(sources / d / f"lytro-{number:02}.jpg") for d in ("near", "far")
-            )
-            yield as_jpeg(fuse(near, far)), read_image(golden / name / f"{number:02}.jpg")
+    return lambda shared, fuse: (
+        (as_jpeg(fuse(near, far)), published)
+        for near, far, published in mfifb_cases(shared, name, last)
+    )
 
-    return compare
+
+def mfifb_cases(shared: Path, name: str, last: int = 8) -> Cases:
+    """Read the first Lytro pairs and the folder `name` of MFIFB's images."""
+    sources, golden = shared / "data" / "lytro", shared / "golden" / "mfifb_lytro"
+    for number in range(1, last + 1):
+        near, far = (read_image(sources / d / f"lytro-{number:02}.jpg") for d in ("near", "far"))
+        yield near, far, read_image(golden / name / f"{number:02}.jpg")
 
 
 def vifb(
     name: str,
     *,
     sources_saved_again: bool = False,
-    without: frozenset[str] | set[str] = frozenset(),
+    without: Collection[str] = (),
+    only: Collection[str] = (),
 ) -> Callable[[Path, LoadedMethod], Compared]:
     """Give the comparison with the folder `name` of VIFB's images."""
 
     def compare(shared: Path, fuse: LoadedMethod) -> Compared:
-        golden = shared / "golden" / "vifb"
-        for published in sorted((golden / "fused" / name).glob("*.jpg")):
-            if published.stem not in without:
-                ir, vis = (read_image(golden / d / published.name) for d in ("IR", "VI"))
-                if sources_saved_again:
-                    ir, vis = as_jpeg(ir), as_jpeg(vis)
-                yield as_jpeg(fuse(ir, vis)), read_image(published)
+        for ir, vis, published in vifb_cases(shared, name, without=without, only=only):
+            if sources_saved_again:
+                ir, vis = as_jpeg(ir), as_jpeg(vis)
+            yield as_jpeg(fuse(ir, vis)), published
 
     return compare
+
+
+def vifb_cases(
+    shared: Path,
+    name: str,
+    *,
+    without: Collection[str] = (),
+    only: Collection[str] = (),
+) -> Cases:
+    """Read VIFB's pairs and the folder `name` of its images."""
+    golden = shared / "golden" / "vifb"
+    for published in sorted((golden / "fused" / name).glob("*.jpg")):
+        if published.stem not in without and (not only or published.stem in only):
+            ir, vis = (read_image(golden / d / published.name) for d in ("IR", "VI"))
+            yield ir, vis, read_image(published)
 
 
 def deep(
@@ -163,8 +194,54 @@ def tang(name: str, *indexes: str) -> Callable[[Path, LoadedMethod], Compared]:
     return compare
 
 
+def msvd_signs(
+    cases: Callable[[Path], Cases], encode: Callable[[Image], Image]
+) -> Callable[[Path, LoadedMethod], Compared]:
+    """Give the comparison of MSVD with the signs of its axes that come nearest to each image.
+
+    Colour images are fused channel by channel, and MATLAB's signs may differ between channels.
+    """
+
+    def compare(shared: Path, fuse: LoadedMethod) -> Compared:
+        signs = get_args(get_type_hints(fuse.record.factory)["opposed"])
+        methods = [load("msvd", device="cpu", opposed=s) for s in signs]
+        for a, b, published in cases(shared):
+            fused = [np.atleast_3d(method(a, b)) for method in methods]
+            channels = fused[0].shape[2]
+
+            def ours(chosen: list[int], fused: list[Image] = fused) -> Image:
+                planes = [fused[k][..., c] for c, k in enumerate(chosen)]
+                return encode(collapse_grey(np.stack(planes, axis=2)))
+
+            def distance(chosen: list[int], published: Image = published) -> float:
+                return float(np.abs(ours(chosen).astype(int) - published).mean())
+
+            best = min(([k] * channels for k in range(len(methods))), key=distance)
+            for c in 2 * list(range(channels) if channels > 1 else ()):
+                best = min(
+                    ([*best[:c], k, *best[c + 1 :]] for k in range(len(methods))), key=distance
+                )
+            yield ours(best), published
+
+    return compare
+
+
 EVIDENCE: dict[str, tuple[Evidence, ...]] = {
+    "adf": (Evidence(octave("ADF")), Evidence(vifb("ADF"))),
+    "asr": (
+        Evidence(octave("ASR"), {"task": "ivif"}),
+        Evidence(matlab(("lytro_asr", "lytro_asr"))),
+    ),
     "auif": (Evidence(deep("AUIF")),),
+    "cbf": (
+        Evidence(matlab(("road1", "road1_CBF"), ("road5", "road5_CBF"))),
+        Evidence(octave("CBF")),
+        Evidence(mfifb("CBF")),
+        Evidence(vifb("CBF", only=VIFB_SMALL)),
+    ),
+    "csmca": (Evidence(octave("CSMCA")),),
+    "csr": (Evidence(octave("CSR"), {"task": "ivif"}),),
+    "cvt": (Evidence(octave("CVT")),),
     "datfuse": (Evidence(deep("DATFuse")),),
     "deepfuse": (Evidence(deep("DeepFuse")),),
     "deepfuse_li": (Evidence(deep("DeepFuse-hli")),),
@@ -172,7 +249,43 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(deep("DenseFuse")),
         Evidence(tang("DenseFuse"), weights="tf_1e2"),
     ),
+    "dtcwt": (Evidence(octave("DTCWT")),),
+    "dwt": (Evidence(octave("DWT")),),
     "emfusion": (Evidence(deep("EMFusion-ctmri", sides=("vi", "ir"))),),
+    "fpde": (Evidence(octave("FPDE")),),
+    "gff": (
+        Evidence(octave("GFF")),
+        Evidence(vifb("GFF", sources_saved_again=True, without=VIFB_BROKEN_GFF)),
+    ),
+    "gmc": (Evidence(octave("GMC")),),
+    "gtf": (
+        Evidence(matlab(("road1", "road1_GTF"), ("road5", "road5_GTF"))),
+        Evidence(octave("GTF_matlab")),
+        Evidence(vifb("GTF", only=VIFB_SMALL)),
+    ),
+    "hybrid_msd": (
+        Evidence(matlab(("tnot1", "tnot1_Hybrid_MSD"), exchanged=True)),
+        Evidence(octave("Hybrid_MSD")),
+    ),
+    "ifcnn_max": (Evidence(deep("IFCNN-MAX")), Evidence(tang("IFCNN"))),
+    "ifcnn_mean": (Evidence(deep("IFCNN-MEAN")),),
+    "ifcnn_sum": (Evidence(deep("IFCNN-SUM")),),
+    "ifevip": (
+        Evidence(matlab(("tnot1", "tnot1_IFEVIP"))),
+        Evidence(octave("IFEVIP")),
+    ),
+    "latlrr": (Evidence(vifb("LatLRR", only=("manWalking", "peopleshadow"))),),
+    "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
+    "lp_sr": (Evidence(octave("LP_SR")), Evidence(mfifb("MST_SR"))),
+    "lrrnet": (Evidence(deep("LRRNet")),),
+    "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
+    "msvd": (
+        Evidence(msvd_signs(lambda shared: octave_cases(shared, "MSVD_clip"), np.asarray)),
+        Evidence(msvd_signs(lambda shared: vifb_cases(shared, "MSVD"), as_jpeg)),
+        Evidence(msvd_signs(lambda shared: mfifb_cases(shared, "MSVD"), as_jpeg)),
+    ),
+    "nsct": (Evidence(octave("NSCT")),),
+    "nsst_papcnn": (Evidence(octave("NSST_PAPCNN")),),
     "pmgi": (
         Evidence(deep("PMGI-ivf")),
         Evidence(deep("PMGI-med"), {"task": "medical"}),
@@ -180,6 +293,8 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(deep("PMGI-mff"), {"task": "mff"}),
         Evidence(tang("PMGI")),
     ),
+    "rp": (Evidence(octave("RP")),),
+    "rp_sr": (Evidence(octave("RP_SR")), Evidence(vifb("RP_SR")), Evidence(mfifb("RP_SR"))),
     "sdnet": (
         Evidence(deep("SDNet-ivf")),
         Evidence(deep("SDNet-med"), {"task": "medical"}),
@@ -187,22 +302,13 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(deep("SDNet-mff"), {"task": "mff"}),
         Evidence(tang("SDNet")),
     ),
+    "seafusion": (Evidence(deep("SeAFusion")),),
+    "sr": (Evidence(octave("SR")),),
+    "tif": (Evidence(octave("TIF")), Evidence(vifb("TIF"))),
     # All 14 images of the second give the same figures, and take a minute.
     "u2fusion": (Evidence(deep("U2Fusion")), Evidence(tang("U2Fusion", "01", "08", "14", "18"))),
-    "dwt": (Evidence(octave("DWT")),),
-    "gff": (
-        Evidence(octave("GFF")),
-        Evidence(vifb("GFF", sources_saved_again=True, without=VIFB_BROKEN_GFF)),
-    ),
-    "ifcnn_max": (Evidence(deep("IFCNN-MAX")), Evidence(tang("IFCNN"))),
-    "ifcnn_mean": (Evidence(deep("IFCNN-MEAN")),),
-    "ifcnn_sum": (Evidence(deep("IFCNN-SUM")),),
-    "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
-    "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
-    "rp": (Evidence(octave("RP")),),
-    "seafusion": (Evidence(deep("SeAFusion")),),
+    "vsmwls": (Evidence(octave("VSMWLS")), Evidence(vifb("VSMWLS", only=VIFB_SMALL))),
     "ydtr": (Evidence(deep("YDTR")),),
-    "lrrnet": (Evidence(deep("LRRNet")),),
 }
 
 

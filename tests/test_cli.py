@@ -343,7 +343,6 @@ def test_datasets(run: Run, tmp_path: Path, pair_root: Path) -> None:
     assert run("datasets", "get", "demo:medical").status == 0
     assert run("datasets", "where", "demo:medical").status == 0
     assert "all 4 pairs are as frozen" in run("datasets", "verify", "demo:medical").out
-    refused(run("datasets", "get", "tno:25"), "https://", "--root DIR")
     refused(run("datasets", "get", "tnoo"), "did you mean 'tno'")
     refused(run("datasets", "verify", "folder", "--root", pair_root), "no frozen split")
 

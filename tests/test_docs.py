@@ -6,16 +6,18 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from conftest import picture
 
 from fusebench.bench.cli import app
 from fusebench.bench.images import read_image, write_image
+from fusebench.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -47,8 +49,22 @@ def test_generated_pages_are_up_to_date() -> None:
         import generate
     finally:
         sys.path.pop(0)
-    for name, text in generate.pages().items():
+    pages = generate.pages()
+    for name, text in pages.items():
         assert (ROOT / "docs" / name).read_text() == text, "run: python docs/generate.py"
+    folder = ROOT / "docs" / "metrics"
+    assert {f"metrics/{path.name}" for path in folder.iterdir()} <= pages.keys()
+
+
+def test_every_metric_has_a_page_and_a_small_chart() -> None:
+    folder = ROOT / "docs" / "metrics"
+    for record in METRICS:
+        page, chart = folder / f"{record.slug}.md", folder / f"{record.slug}.svg"
+        assert record.displayed in page.read_text()
+        root = ElementTree.fromstring(chart.read_text())
+        names = [element.tag.rpartition("}")[2] for element in root.iter()]
+        assert names.count("polyline") == 3
+        assert chart.stat().st_size < 8000
 
 
 def test_make_targets_exist() -> None:
@@ -75,6 +91,18 @@ def test_links_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)?(?:#[^)]*)?\)", page.read_text()):
             if target and not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_counts_of_the_audit_are_those_of_the_page() -> None:
+    page = (ROOT / "docs" / "audit.md").read_text()
+    counts = re.search(r"\| all \| 1029 \| (\d+) \| (\d+) \| (\d+) \|", page)
+    assert counts is not None
+    same, explained, wrong = counts.groups()
+    words = (
+        f"{same} cells are reproduced, {explained} explained by a convention, and {wrong} "
+        "contradict themselves"
+    )
+    assert words in " ".join(README.split())
 
 
 def test_score_your_own_folder_as_printed(tmp_path: Path) -> None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import random
-import re
 import shutil
 import tarfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from webserver import Server
 
 from fusebench.bench import fetch as module
 from fusebench.bench.fetch import Remote, fetch, fetch_archive, fetch_files
@@ -34,58 +32,6 @@ CHUNK = module._CHUNK
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAUSE", 0)
-
-
-@dataclass
-class Server:
-    """What a local server offers, and what it was asked."""
-
-    url: str = ""
-    files: dict[str, bytes] = field(default_factory=dict)
-    cut_after: int | None = None  # bytes of each answer, then the connection is gone
-    ranges: bool = True
-    asked: list[tuple[str, str]] = field(default_factory=list)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    state = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            wanted = self.headers.get("Range", "")
-            state.asked.append((self.path, wanted))
-            data = state.files.get(self.path.lstrip("/"))
-            if data is None:
-                self.send_error(404)
-                return
-            match = re.fullmatch(r"bytes=(\d+)-", wanted)
-            start = int(match[1]) if match and state.ranges else 0
-            if start >= len(data) > 0:
-                self.send_response(416)
-                self.send_header("Content-Range", f"bytes */{len(data)}")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            self.send_response(206 if start else 200)
-            if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-            self.send_header("Content-Length", str(len(data) - start))
-            self.end_headers()
-            end = None if state.cut_after is None else start + state.cut_after
-            self.wfile.write(data[start:end])
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{http.server_port}"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield state
-    http.shutdown()
-    thread.join()
-    http.server_close()
 
 
 def left(folder: Path) -> set[str]:
@@ -151,6 +97,16 @@ def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) ->
     server.cut_after = None
     fetch(f"{server.url}/x", sha256(BODY), tmp_path / "x")
     assert (tmp_path / "x").read_bytes() == BODY
+
+
+def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
+    server.files["x"] = BODY
+    server.busy = module.ATTEMPTS - 1
+    fetch(f"{server.url}/x", sha256(BODY), tmp_path / "x")
+    server.busy = module.ATTEMPTS
+    with pytest.raises(MissingDataError, match="cannot be downloaded: 503"):
+        fetch(f"{server.url}/x", sha256(BODY), tmp_path / "y")
+    assert left(tmp_path) == {"x"}
 
 
 @pytest.mark.parametrize("kept", [b"other", BODY + b"longer", BODY], ids=["other", "longer", "all"])
@@ -277,6 +233,23 @@ def test_a_folder_of_files_appears_whole(server: Server, tmp_path: Path) -> None
     with pytest.raises(InputError, match="is there already, but is not what"):
         fetch_files(files, tmp_path / "set")
     assert (tmp_path / "set" / "ir" / "3.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", [".", "here", "deep/here"])
+def test_relative_folders(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    files = many(server)
+    (tmp_path / "at").mkdir()
+    monkeypatch.chdir(tmp_path / "at")
+    for _ in range(2):
+        fetch_files(files, Path(name))
+    assert sorted(path.name for path in (Path.cwd() / name / "ir").iterdir()) == [
+        "1.png",
+        "2.png",
+        "3.png",
+    ]
+    assert len(left(tmp_path)) == 3
 
 
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", "C:x", "a\\..\\x", ""])

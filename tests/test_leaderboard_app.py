@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from fusebench import leaderboard as package
 from fusebench.bench.cache import image_path
 from fusebench.bench.schema import EntryRow
 from fusebench.bench.store import Entry, Outcome, Store
+from fusebench.bench.trust import BY_NAME, DEGRADATIONS, load_report
 from fusebench.bench.types import Metric
+from fusebench.leaderboard import app_charts, board
 from fusebench.leaderboard import app_choices as choices
 from fusebench.leaderboard import app_tables as tables
-from fusebench.leaderboard import board
 from fusebench.leaderboard.board import Evaluation
 from fusebench.leaderboard.export import export
 from fusebench.metrics import METRICS
@@ -485,7 +487,7 @@ def test_links_carry_the_choices(database: Path) -> None:
     assert "dataset=folder%3Amff" in behind
 
 
-@pytest.mark.parametrize("page", ["ranking", "pairs", "methods"])
+@pytest.mark.parametrize("page", ["ranking", "pairs", "methods", "metrics"])
 def test_database_that_is_missing_or_empty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
@@ -517,7 +519,7 @@ def test_competitor_without_scores(made: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "No results." in markdown(app)
 
 
-@pytest.mark.parametrize("page", ["ranking", "pairs", "methods"])
+@pytest.mark.parametrize("page", ["ranking", "pairs", "methods", "metrics"])
 def test_nothing_but_failures(made: Path, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
     monkeypatch.setenv("FUSEBENCH_CACHE", str(made / "cache"))
     path = str(made / f"failures-{page}.db")
@@ -536,6 +538,8 @@ def test_nothing_but_failures(made: Path, monkeypatch: pytest.MonkeyPatch, page:
         assert "Broken: 0 of 3 pairs, 3 failed" in said(app)
     elif page == "pairs":
         assert REASON in said(app)
+    elif page == "metrics":
+        assert "Not known here" in markdown(app)
     else:
         assert "Failures (3)" in markdown(app)
 
@@ -543,3 +547,98 @@ def test_nothing_but_failures(made: Path, monkeypatch: pytest.MonkeyPatch, page:
 def test_downloads_hold_the_table(store: Store, focus: Evaluation) -> None:
     data = json.loads(export([board.ranking(store, focus, ["qabf"])], "json"))
     assert [m["method"] for m in data[0]["methods"]] == list(SCORES)
+
+
+# -- the metric page --------------------------------------------------------------------------
+
+
+def charts(app: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(x.proto.spec) for x in app.get("vega_lite_chart")]
+
+
+def test_metrics_page(database: Path) -> None:
+    app = open_page("metrics", task="mff", metric="vif")
+    text = markdown(app)
+    assert METRICS["vif"].displayed in str(app.latex[0].value)
+    assert "10.1109/TIP.2005.859378" in text
+    assert "canonical, cddfuse" in text
+    assert "a copy of one source beats a fusion" in text
+    flags = app.table[0].value
+    assert list(flags["Trick"]) == [
+        "Noise",
+        "Contrast",
+        "Sharpening",
+        "Blur",
+        "A copy of one source",
+    ]
+    assert list(flags["Buys it"]) == ["no", "no", "no", "no", "yes"]
+    titles = [chart.get("title") for chart in charts(app)]
+    assert titles[:3] == ["Gaussian blur", "Additive Gaussian noise", "Contrast about the mean"]
+    assert len(titles) == 5, "three of behaviour, two of likeness"
+    changes = app.dataframe[0].value
+    assert len(changes) == sum(len(d.strengths) for d in DEGRADATIONS)
+
+
+def test_metrics_page_of_a_metric_without_values(database: Path) -> None:
+    app = open_page("metrics", task="mff", metric="q_cv")
+    assert "Not known here" in markdown(app)
+    # One method alone is no ranking.
+    assert "Not known here" in markdown(open_page("metrics", task="ivif", metric="qabf"))
+
+
+def test_metrics_page_without_a_database(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUSEBENCH_DB", str(made / "nothing.db"))
+    app = open_page("metrics", metric="en")
+    assert METRICS["en"].displayed in str(app.latex[0].value)
+    assert "There are no results yet." in markdown(app)
+
+
+def test_metrics_page_changes_with_its_filter(database: Path) -> None:
+    app = open_page("metrics", task="mff")
+    assert METRICS["qabf"].title in markdown(app)
+    app.selectbox("choose-metric").set_value("sd").run()
+    assert param(app, "metric") == "sd"
+    assert "noise buys it" in markdown(app)
+
+
+def test_metrics_page_tells_of_an_unknown_metric(database: Path) -> None:
+    app = open_page("metrics", metric=HOSTILE, dataset=HOSTILE, task="mff")
+    assert markdown(app).count(tables.literal(HOSTILE)) == 2
+    fenced = markdown(app).replace(tables.literal(HOSTILE), "")
+    for piece in ("<script>", "**bold**", ":red[", ":smile:", "](http://example.org"):
+        assert piece not in fenced, piece
+    assert METRICS["qabf"].title in markdown(app)
+
+
+def test_likeness_of_metrics(store: Store, focus: Evaluation) -> None:
+    tau = board.metric_likeness(store, focus, "canonical")
+    assert list(tau.index) == [slug for slug in METRICS.slugs if slug in SCORES["LP"]]
+    # Both are best for the hostile one, then LP, then Average, on every pair.
+    assert tau.loc["qabf", "vif"] == 1
+    # SSIM has Average before LP, and the hostile one first on the two pairs that it has.
+    assert tau.loc["qabf", "ssim"] == pytest.approx((1 / 3 + 1 / 3 - 1) / 3)
+    assert tau.loc["en", "en"] == 1
+    assert board.alike(tau) == [["en", "psnr_ref", "qabf", "vif"]]
+    night = board.find_evaluations(store, task="ivif")[0]
+    assert board.metric_likeness(store, night, "canonical").isna().all(axis=None)
+    assert board.metric_likeness(store, night, "vifb").empty
+
+
+def test_a_lower_score_is_a_better_place(store: Store, focus: Evaluation) -> None:
+    flipped = replace(METRICS["vif"], direction="lower")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(METRICS._records, "vif", flipped)
+        tau = board.metric_likeness(store, focus, "canonical")
+    assert tau.loc["qabf", "vif"] == -1
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.slug)
+def test_behaviour_of_every_metric_can_be_drawn(metric: Metric) -> None:
+    known = load_report().metrics[metric.slug]
+    low, high = app_charts.behaviour_limits(known)
+    for name in app_charts.DRAWN:
+        drawn = app_charts.behaviour_chart(known, BY_NAME[name], (low, high)).to_dict()
+        values = [r["value"] for rows in drawn["datasets"].values() for r in rows]
+        assert all(value is None or low <= value <= high for value in values)
+        assert len(values) == len(BY_NAME[name].strengths) + 2
+    assert len(tables.responses_frame(known)) == sum(len(d.strengths) for d in DEGRADATIONS)

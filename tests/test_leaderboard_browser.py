@@ -172,7 +172,7 @@ def test_first_visit_may_be_to_any_page(page: Page, server: str, width: int) -> 
     page.set_viewport_size({"width": width, "height": 900})
     show(page, f"{server}/methods?method=LP")
     # The links at the top are there although the visit did not begin at the ranking.
-    for name in ("Ranking", "Pairs", "Methods"):
+    for name in ("Ranking", "Pairs", "Methods", "Datasets"):
         page.get_by_role("link", name=name, exact=True).first.wait_for()
     for text in ("Laplacian pyramid", "Options", "Rank 1 of 2", "Failures (0)"):
         wait_for_text(page, text)
@@ -181,6 +181,19 @@ def test_first_visit_may_be_to_any_page(page: Page, server: str, width: int) -> 
     runs = page.locator(".st-key-runs")
     runs.scroll_into_view_if_needed()
     runs.locator("[role=gridcell], td", has_text="by hand").wait_for(state="attached")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_datasets(page: Page, server: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    show(page, f"{server}/datasets?data=tno")
+    for text in ("TNO Image Fusion Dataset", "free for research", "Marne_01 is shifted"):
+        wait_for_text(page, text)
+    show(page, f"{server}/datasets?data=folder")
+    page.get_by_role("button", name="Check folder:ivif").click()
+    page.locator("canvas [role=gridcell], canvas td", has_text="48").first.wait_for(
+        state="attached"
+    )
 
 
 @pytest.mark.parametrize("width", WIDTHS)

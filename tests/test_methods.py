@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import gaussian_filter
 from scipy.signal import convolve2d
+from skimage.filters import threshold_otsu
 
 from fusebench.bench.types import Image, InputError, MissingDataError, UnknownNameError
-from fusebench.methods import METHODS, LoadedMethod, load
+from fusebench.methods import METHODS, LoadedMethod, load, nsst_papcnn
 from fusebench.methods._colour import fuse_chroma, join_luma, split_luma
 from fusebench.methods._guided import box_mean, guided_filter
 from fusebench.methods._pyramid import (
@@ -33,10 +34,41 @@ SLUGS = METHODS.slugs
 
 # Methods that do not give an image back when they fuse it with itself, and why not.
 _LEARNED = "what comes out of a network is near what went in, and no more"
-NOT_IDENTITY: dict[str, str] = {m.slug: _LEARNED for m in METHODS if m.weights}
+NOT_IDENTITY: dict[str, str] = {
+    "ifevip": "it adds the bright features of one source to the other",
+    **{m.slug: _LEARNED for m in METHODS if m.weights},
+}
 
 # Methods that put the strongest detail of either source into the result.
-DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff")
+DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff", "tif", "vsmwls", "cbf", "hybrid_msd")
+_LOSSY = "what its codes leave out of the image is lost"
+# With a tolerance of a fraction of a grey level dictionaries give patches back.
+EXACT_DICTIONARIES = ("asr", "dwt_sr", "lp_sr", "rp_sr", "sr")
+NOT_IDENTITY: dict[str, str] = {
+    **{m.slug: _LEARNED for m in METHODS if m.weights and m.slug not in EXACT_DICTIONARIES},
+    "csmca": _LOSSY,
+    "csr": _LOSSY,
+    "gmc": "its result is stretched to the full range",
+    "latlrr": "it counts detail several times, as its authors' code does",
+}
+
+# Methods that put the strongest detail of either source into the result.
+DETAIL_KEEPING = (
+    "lp",
+    "rp",
+    "dwt",
+    "dtcwt",
+    "cvt",
+    "nsct",
+    "gff",
+    "mgff",
+    "sr",
+    "lp_sr",
+    "rp_sr",
+    "dwt_sr",
+    "asr",
+    "csr",
+)
 
 # A result of float32 in [0, 1] carries the rounding of that type and nothing else.
 FLOAT32_NOISE = 1e-6
@@ -49,9 +81,9 @@ def loaded(slug: str) -> LoadedMethod:
     return load(slug, device="cpu")
 
 
-def ready(slug: str) -> LoadedMethod:
+def ready(slug: str, **options: object) -> LoadedMethod:
     try:
-        return loaded(slug)
+        return load(slug, device="cpu", **options) if options else loaded(slug)
     except MissingDataError as e:
         pytest.skip(str(e))
 
@@ -220,7 +252,7 @@ def test_detail_of_both_sources_is_kept(slug: str) -> None:
         return float(np.mean((image.astype(float) - sharp) ** 2))
 
     # Either source has half of the detail; a method that keeps detail halves the loss at least.
-    assert error(load(slug)(a, b)) < 0.5 * error(load("average")(a, b))
+    assert error(ready(slug)(a, b)) < 0.5 * error(load("average")(a, b))
 
 
 # What is refused
@@ -300,6 +332,10 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("rp", "eps", "nan"),
         ("rp", "eps", "inf"),
         ("rp", "eps", "tiny"),
+        ("cvt", "levels", 0),
+        ("dtcwt", "levels", 0),
+        ("dtcwt", "first", "haar"),
+        ("dtcwt", "later", "qshift_07"),
         ("dwt", "levels", 0),
         ("dwt", "wavelet", "db0"),
         ("dwt", "wavelet", "morl"),
@@ -315,6 +351,60 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("ifcnn_max", "normalisation", "yes"),
         ("pmgi", "task", "all"),
         ("sdnet", "task", "ir"),
+        ("adf", "iterations", 0),
+        ("adf", "step", 0.0),
+        ("adf", "kappa", "nan"),
+        ("fpde", "iterations", 0),
+        ("fpde", "step", -0.9),
+        ("fpde", "k", 0.0),
+        ("tif", "mean_window", 34),
+        ("tif", "median_window", -1),
+        ("vsmwls", "levels", 0),
+        ("vsmwls", "smoothness", 0.0),
+        ("cbf", "sigma_space", 0.0),
+        ("cbf", "sigma_range", "inf"),
+        ("cbf", "radius", 0),
+        ("cbf", "detail_radius", 0),
+        ("gtf", "lam", 0.0),
+        ("gtf", "rounds", 0),
+        ("msvd", "opposed", "1"),
+        ("hybrid_msd", "levels", 0),
+        ("mertens", "contrast", -1.0),
+        ("mertens", "saturation", "inf"),
+        ("mertens", "exposedness", "nan"),
+        ("hybrid_msd", "lam", "nan"),
+        ("ifevip", "smallest_block", 33),
+        ("ifevip", "contrast", 0.0),
+        ("ifevip", "brightest", 1.5),
+        ("ifevip", "strength", "inf"),
+        ("nsst_papcnn", "iterations", 0),
+        ("wavelet", "levels", 0),
+        ("wavelet", "wavelet", "db0"),
+        ("wavelet", "low", "min"),
+        ("wavelet", "high", "median"),
+        ("lp_sr", "levels", 0),
+        ("lp_sr", "overlap", 8),
+        ("lp_sr", "epsilon", 0.0),
+        ("rp_sr", "levels", 0),
+        ("rp_sr", "eps", 0.0),
+        ("rp_sr", "overlap", -1),
+        ("dwt_sr", "levels", 0),
+        ("dwt_sr", "wavelet", "db0"),
+        ("sr", "overlap", 8),
+        ("sr", "epsilon", "nan"),
+        ("asr", "task", "cooking"),
+        ("asr", "overlap", 8),
+        ("asr", "epsilon", -0.1),
+        ("asr", "sigma", -1.0),
+        ("csr", "sparsity", 0.0),
+        ("csr", "rounds", 0),
+        ("csmca", "rounds", 0),
+        ("gmc", "levels", 0),
+        ("gmc", "sparsity", 0.0),
+        ("gmc", "gamma", 1.0),
+        ("gmc", "rounds", 0),
+        ("latlrr", "levels", 0),
+        ("latlrr", "side", 12),
     ],
 )
 def test_impossible_options_are_refused(slug: str, option: str, value: object) -> None:
@@ -330,6 +420,10 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("lp", "levels", "1", 1),
         ("rp", "levels", "2", 2),
         ("rp", "eps", "30", 30.0),
+        ("cvt", "levels", "1", 1),
+        ("dtcwt", "levels", "1", 1),
+        ("dtcwt", "first", "near_sym_b", "near_sym_b"),
+        ("dtcwt", "later", "qshift_b", "qshift_b"),
         ("dwt", "levels", "1", 1),
         ("dwt", "wavelet", "sym4", "sym4"),
         ("gff", "r1", "3", 3),
@@ -343,6 +437,55 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("ifcnn_max", "normalisation", "none", "none"),
         ("pmgi", "task", "mff", "mff"),
         ("sdnet", "task", "mef", "mef"),
+        ("adf", "iterations", "1", 1),
+        ("adf", "step", "0.1", 0.1),
+        ("adf", "kappa", "5", 5.0),
+        ("fpde", "iterations", "1", 1),
+        ("fpde", "step", "0.1", 0.1),
+        ("fpde", "k", "100", 100.0),
+        ("tif", "mean_window", "3", 3),
+        ("tif", "median_window", "5", 5),
+        ("vsmwls", "levels", "1", 1),
+        ("vsmwls", "smoothness", "10", 10.0),
+        ("cbf", "sigma_space", "9", 9.0),
+        ("cbf", "sigma_range", "2", 2.0),
+        ("cbf", "radius", "1", 1),
+        ("cbf", "detail_radius", "1", 1),
+        ("gtf", "lam", "1", 1.0),
+        ("gtf", "rounds", "1", 1),
+        ("msvd", "opposed", "24", "24"),
+        ("hybrid_msd", "levels", "1", 1),
+        ("mertens", "contrast", "0", 0.0),
+        ("mertens", "exposedness", "3", 3.0),
+        ("hybrid_msd", "lam", "3000", 3000.0),
+        ("ifevip", "smallest_block", "8", 8),
+        ("ifevip", "contrast", "0.9", 0.9),
+        ("ifevip", "brightest", "0.5", 0.5),
+        ("ifevip", "strength", "0.1", 0.1),
+        ("nsst_papcnn", "iterations", "5", 5),
+        ("wavelet", "low", "max", "max"),
+        ("wavelet", "high", "max", "max"),
+        ("lp_sr", "levels", "1", 1),
+        ("lp_sr", "epsilon", "40", 40.0),
+        ("rp_sr", "eps", "30", 30.0),
+        ("dwt_sr", "wavelet", "db2", "db2"),
+        ("dwt_sr", "overlap", "0", 0),
+        ("sr", "overlap", "0", 0),
+        ("sr", "epsilon", "40", 40.0),
+        ("asr", "task", "ivif", "ivif"),
+        ("asr", "overlap", "2", 2),
+        ("asr", "sigma", "5", 5.0),
+        ("csr", "task", "medical", "medical"),
+        ("csr", "sparsity", "0.1", 0.1),
+        ("csr", "rounds", "2", 2),
+        ("csmca", "rounds", "1", 1),
+        ("gmc", "levels", "2", 2),
+        ("gmc", "sparsity", "0.1", 0.1),
+        ("gmc", "gamma", "0.3", 0.3),
+        ("gmc", "rounds", "2", 2),
+        ("latlrr", "levels", "2", 2),
+        ("latlrr", "side", "16", 16),
+        ("latlrr", "accumulate", "no", False),
     ],
 )
 def test_options_are_read_from_text_and_change_the_result(
@@ -351,9 +494,11 @@ def test_options_are_read_from_text_and_change_the_result(
     a, b = picture(64, 64), picture(64, 64, seed=1)
     ready(slug)
     fuse = load(slug, **{option: text})
+    fuse = ready(slug, **{option: text})
     assert fuse.options == {**METHODS[slug].options, option: value}
-    np.testing.assert_array_equal(fuse(a, b), load(slug, **{option: value})(a, b))
-    assert (fuse(a, b) != load(slug)(a, b)).any()
+    fused = fuse(a, b)
+    np.testing.assert_array_equal(fused, ready(slug, **{option: value})(a, b))
+    assert (fused != ready(slug)(a, b)).any()
 
 
 def test_device_is_checked() -> None:
@@ -425,6 +570,61 @@ def test_dwt_takes_equal_detail_from_b() -> None:
     for first, second in ((a, b), (b, a)):
         expected = 50 + second.astype(int) - int(second.mean())
         np.testing.assert_array_equal(load("dwt")(first, second), expected)
+
+
+def test_wavelet_with_means_is_the_average() -> None:
+    a, b = picture(33, 47), picture(33, 47, seed=1)
+    np.testing.assert_array_equal(load("wavelet")(a, b), load("average")(a, b))
+
+
+def test_wavelet_takes_the_larger_coefficient() -> None:
+    # Haar, one level: the means are 10 and 2, the details of a (30, -10, -10, -10) and of b 0.
+    a, b = np.array([[40, 0], [0, 0]], np.uint8), np.full((2, 2), 2, np.uint8)
+    fuse = load("wavelet", wavelet="db1", levels=1, high="max")
+    assert fuse(a, b).tolist() == [[36, 0], [0, 0]]
+    assert load("wavelet", wavelet="db1", levels=1, low="max")(a, b).tolist() == [[25, 5], [5, 5]]
+
+
+def slow_firings(stimulus: np.ndarray, threshold: float, steps: int) -> np.ndarray:
+    """The network as its paper writes it, one neuron after the other."""
+    ratio, alpha = stimulus.max() / threshold, np.log10(1 / stimulus.std(ddof=1))
+    strength, jump = (ratio - 1) / 6, np.exp(-alpha) + ratio
+    third = (1 - np.exp(-3 * alpha)) / (1 - np.exp(-alpha)) + (ratio - 1) * np.exp(-alpha)
+    fade = np.exp(-np.log(jump / (threshold * third)))
+    activity, level = np.zeros_like(stimulus), np.ones_like(stimulus)
+    pulses, counts = np.zeros_like(stimulus), np.zeros_like(stimulus)
+    links = np.array([[0.5, 1, 0.5], [1, 0, 1], [0.5, 1, 0.5]])
+    for _ in range(steps):
+        linking = convolve2d(pulses, links, "same")
+        activity = np.exp(-alpha) * activity + stimulus * (1 + strength * linking)
+        pulses = (activity > level).astype(float)
+        level = fade * level + jump * pulses
+        counts += pulses
+    return counts
+
+
+def test_networks_fire_as_their_paper_says() -> None:
+    rng = np.random.default_rng(4)
+    stimuli = np.abs(rng.standard_normal((3, 12, 15))) ** 3 / np.array([40, 60, 90])[:, None, None]
+    stimuli[1] = 0.0019  # below half a grey level: silent
+    found = nsst_papcnn._firings(stimuli, 40)
+    for k in (0, 2):
+        threshold = nsst_papcnn._otsu_threshold(stimuli[k])
+        np.testing.assert_array_equal(found[k], slow_firings(stimuli[k], threshold, 40))
+        assert len(np.unique(found[k])) > 5
+    assert not found[1].any()
+
+
+def test_threshold_splits_as_in_skimage() -> None:
+    values = np.random.default_rng(5).integers(0, 256, (9, 9), dtype=np.uint8)
+    split = values > nsst_papcnn._otsu_threshold(values / 255) * 255
+    np.testing.assert_array_equal(split, values > threshold_otsu(values))
+
+
+def test_equally_good_thresholds_give_their_mean() -> None:
+    # Any grey level from 10 to 19 splits these values in the same way.
+    threshold = nsst_papcnn._otsu_threshold(np.array([[10, 20], [10, 20]]) / 255)
+    assert threshold * 255 == pytest.approx(14.5)
 
 
 def test_rp_prefers_the_larger_ratio() -> None:

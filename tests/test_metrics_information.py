@@ -1,21 +1,14 @@
 """The metrics of information, against values that our code had no part in.
 
-* ORACLE: published toolboxes on 13 triples and two crops, under the shared folder in
-  ``golden/metrics``; ``oracle_meta.json`` there says which commit of which repository gave what.
-  Every cell of these measures is in one of two tables: reproduced, or not and why.
 * ORACLE: PyWavelets and SciPy, run here.
 * BY HAND: formulas written out for small images, or once more from the papers with plain loops.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import array_api_compat.numpy as xp
@@ -23,153 +16,19 @@ import numpy as np
 import pytest
 import pywt
 import torch
+from conftest import as_triplet
 from numpy.typing import NDArray
 from scipy import fft
 from skimage import data
 
 from fusebench import explain, metrics
-from fusebench.bench.images import luma, read_image
+from fusebench.bench.images import luma
 from fusebench.bench.types import Image, InputError
 from fusebench.metrics import METRICS, Triplet, _primitives, fmi
 
 # -- tolerances, relative ---------------------------------------------------------------------
 
-# Sums in float64 in another order. The largest error seen is 4e-12, by rounding coefficients.
-FLOAT64 = 1e-9
-# The same in float32. Seen: 2e-7.
-FLOAT32 = 1e-6
-# exp(-255 x) of float32 images in [0, 1]. Seen: 1.7e-6.
-FLOAT32_EXPONENTS = 5e-6
-# Two flat windows agree or not by rounding noise in float32. Seen: 3.9e-4, where much is black.
-FLAT_WINDOWS = 1e-3
 BY_HAND = 1e-12
-
-
-# -- published toolboxes ----------------------------------------------------------------------
-
-P1, P2, P3 = "P1_tno_piafusion", "P2_lytro_ifcnn", "P3_medical_ifcnn"
-CROPS = (f"{P1}@c40", f"{P3}@c40")
-ZOO, CDDFUSE, CDDFUSE32 = "ivif_zoo", "cddfuse_evaluator(float64)", "cddfuse_evaluator(float32)"
-
-
-@dataclass(frozen=True)
-class Reproduces:
-    """A metric with some parameters, the key of the oracle, and the toolboxes that agree."""
-
-    slug: str
-    key: str
-    toolboxes: dict[str, float]
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-
-REPRODUCED = [
-    Reproduces("mi", "MI", {ZOO: FLOAT64}),
-    Reproduces(
-        "mi", "MI", {CDDFUSE: FLOAT64, CDDFUSE32: FLOAT64, "cslib.mi": FLOAT32}, {"unit": "nats"}
-    ),
-    Reproduces("mi", "MI", {"vifb": FLOAT64}, {"unit": "nats", "stretch": True}),
-    Reproduces(
-        "mi",
-        "MI",
-        {"evalIF": FLOAT64, "published_matlab_xlsx(uint8 +1 saturation)": FLOAT64},
-        {"merge": "joint"},
-    ),
-    Reproduces(
-        "mi", "MI", {"hou": FLOAT64, "thf MIabf.m (uint8 saturating)": FLOAT64}, {"merge": "all"}
-    ),
-    Reproduces(
-        "mi",
-        "MI",
-        {"rfn(bug: =2*EN)": FLOAT64, "thf(bug: =2*EN)": FLOAT64},
-        {"twice_entropy": True},
-    ),
-    Reproduces(
-        "nmi", "NMI", {"zheng": FLOAT64, "mefb": FLOAT64, "thf": FLOAT64, "cslib.nmi": FLOAT32}
-    ),
-    Reproduces("ce", "CE", {"vifb": FLOAT64, "mefb": FLOAT64, "thf": FLOAT64, "cslib.ce": FLOAT32}),
-    Reproduces(
-        "q_ncie",
-        "Qncie",
-        {"zheng": FLOAT64, "mefb": FLOAT64, "thf": FLOAT64, "cslib.q_ncie": FLOAT32},
-    ),
-    Reproduces("q_te", "QTE", {"zheng": FLOAT64}),
-    Reproduces(
-        "q_te",
-        "MI_Tsallis_q1.85",
-        {"zheng": FLOAT64, "mefb": FLOAT64, "cslib.te": FLOAT32},
-        {"order": 1.85, "normalised": False},
-    ),
-    Reproduces("q_sf", "Qsf", {"zheng": FLOAT64, "thf": FLOAT64}),
-    Reproduces("q_m", "Qm", {"zheng": FLOAT64, "cslib.pww": FLOAT32_EXPONENTS}),
-    Reproduces("fmi_pixel", "FMI_none", {"evalIF": FLOAT64}),
-    Reproduces("fmi_pixel", "FMI_pixel", {"cslib.fmi": FLAT_WINDOWS, "cslib.fmi_p": FLAT_WINDOWS}),
-    Reproduces("fmi_pixel", "FMI_gradient", {"evalIF": FLOAT64}, {"feature": "gradient"}),
-    Reproduces("fmi_dct", "FMI_dct", {"evalIF": FLOAT64, "cslib.fmi_d": FLOAT32}),
-]
-# Key and toolbox -> why its values are others.
-DEPARTS = {
-    ("CE", ZOO): "cross entropy of sigmoids of the pixels, not of histograms",
-    ("NMI", ZOO): "histograms of another kind: 0.99 to 1.55 times the value",
-    ("Qncie", ZOO): "another formula: 0.07 to 0.15 higher",
-    ("QTE", ZOO): "the entropy of a difference, up to 7",
-    ("Qsf", "cslib.q_sf"): "other divisors of the sums: up to 2 % off",
-    ("FMI_gradient", "cslib.fmi_g"): "another gradient: 14 % lower",
-    ("FMI_edge", "cslib.fmi_e"): "binary edges are no feature of ours",
-}
-
-
-@cache
-def oracle(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
-    tables = [folder / "oracle.json", folder / "oracle_average.json"]
-    return {k: v for table in tables for k, v in json.loads(table.read_text()).items()}
-
-
-@cache
-def triple(folder: Path, name: str) -> tuple[Image, Image, Image]:
-    """Three images, or their central 40 x 40 pixels."""
-    whole = folder / "triples" / name.removesuffix("@c40")
-    a, b, fused = (read_image(whole / f"{x}.png") for x in "abf")
-    if name.endswith("@c40"):
-        top, left = (a.shape[0] - 40) // 2, (a.shape[1] - 40) // 2
-        a, b, fused = (x[top : top + 40, left : left + 40] for x in (a, b, fused))
-    return a, b, fused
-
-
-def planes(images: tuple[Image, ...]) -> Triplet:
-    return Triplet(*(image[None].astype(np.float64) for image in images))
-
-
-def ids(case: Reproduces) -> str:
-    return " ".join([case.slug, *map(str, case.parameters.values())])
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize("case", REPRODUCED, ids=ids)
-def test_published_toolboxes_agree(case: Reproduces, shared: Path) -> None:
-    folder = shared / "golden" / "metrics"
-    cells = 0
-    for name, measured in oracle(folder).items():
-        published = measured.get(case.key, {})
-        toolboxes = case.toolboxes.keys() & published.keys()
-        if not toolboxes:
-            continue
-        (found,) = METRICS[case.slug].compute(planes(triple(folder, name)), **case.parameters)
-        for toolbox in toolboxes:
-            tolerance = case.toolboxes[toolbox]
-            assert found == pytest.approx(published[toolbox], rel=tolerance), (name, toolbox)
-            cells += 1
-    assert cells >= len(case.toolboxes)
-
-
-@pytest.mark.shared
-def test_every_published_cell_is_reproduced_or_explained(shared: Path) -> None:
-    tables = oracle(shared / "golden" / "metrics")
-    keys = {case.key for case in REPRODUCED} | {key for key, _ in DEPARTS}
-    there = {(k, box) for t in tables.values() for k in keys & t.keys() for box in t[k]}
-    reproduced = Counter((case.key, box) for case in REPRODUCED for box in case.toolboxes)
-    assert set(reproduced.values()) == {1}
-    assert there == reproduced.keys() | DEPARTS.keys()
-    assert not reproduced.keys() & DEPARTS.keys()
 
 
 # -- small images -----------------------------------------------------------------------------
@@ -233,7 +92,7 @@ def test_stretching_keeps_different_levels_apart() -> None:
     for low in range(0, 255, 12):
         for high in range(low + 1, 256, 7):
             levels = np.arange(low, high + 1, dtype=np.uint8)[None]
-            found = planes((levels,) * 3).stretched().a[0]
+            found = as_triplet((levels,) * 3).stretched().a[0]
             assert len(np.unique(found)) == levels.size
             assert (found.min(), found.max()) == (0, 255)
             assert np.array_equal(found, stretched(levels))
@@ -241,7 +100,7 @@ def test_stretching_keeps_different_levels_apart() -> None:
     expected = metrics.mi(a, b, fused)
     assert metrics.mi(a, b, fused, stretch=True) == pytest.approx(expected, rel=BY_HAND)
     grey = np.full_like(a, 77)
-    assert not planes((grey,) * 3).stretched().fused.any()
+    assert not as_triplet((grey,) * 3).stretched().fused.any()
 
 
 @pytest.mark.parametrize(
@@ -506,7 +365,7 @@ def test_fmi_w_looks_at_windows_of_the_wavelet_bands() -> None:
         name: np.round(meyer(image.astype(float)) * 2**30)[None] / 2**30
         for name, image in zip(("a", "b", "fused"), images, strict=True)
     }
-    (expected,) = fmi._mutual_information(planes(images), bands.__getitem__)
+    (expected,) = fmi._mutual_information(as_triplet(images), bands.__getitem__)
     assert metrics.fmi_w(*images) == pytest.approx(expected, rel=1e-9)
 
 

@@ -1,7 +1,5 @@
 """Perceptual, structural and phase metrics against values that our code had no part in.
 
-* ORACLE: published toolboxes run on 13 triples, under the shared folder in ``golden/metrics``;
-  ``oracle_meta.json`` there says which commit of which repository gave what.
 * ORACLE: scikit-image, run here.
 * BY HAND: the formulas of the papers once more, with plain loops and full transforms.
 """
@@ -9,25 +7,25 @@
 from __future__ import annotations
 
 import importlib
-import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import agreement
 import numpy as np
 import pytest
 import torch
+from conftest import as_triplet
 from numpy.typing import NDArray
 from scipy.signal import convolve2d
 from skimage import data
 from skimage.metrics import structural_similarity
 
 from fusebench import explain, metrics
-from fusebench.bench.images import luma, read_image
+from fusebench.bench.images import luma
 from fusebench.bench.types import Image, InputError
 from fusebench.metrics import METRICS, Triplet
 
@@ -36,219 +34,11 @@ Grey = NDArray[np.float64]
 
 # -- tolerances, relative ---------------------------------------------------------------------
 
-# Sums of 1e5 terms in float64, in another order. The largest error seen is 2e-12.
+# Sums in float64, in another order.
 FLOAT64 = 1e-9
-# In black parts Q_CB is a ratio of nearly nothing, left by Fourier transforms. Seen: 4e-8.
-FOURIER = 1e-6
-# Toolboxes in float32, whose step is 1.2e-7. Seen: 8.5e-7.
-FLOAT32 = 1e-6
-# The same where local variances lose their digits in flat windows. Seen: 4.2e-5 (Q_Y), 2.5e-4
-# (SSIM with a range of 1) and 5.5e-3 (VIFF, which then takes the other source).
-FLOAT32_WINDOWS, FLOAT32_SMALL_CONSTANTS, FLOAT32_CHOICE = 1e-4, 5e-4, 1e-2
 
 
-# -- published toolboxes ----------------------------------------------------------------------
-
-P1, P2, P3 = "P1_tno_piafusion", "P2_lytro_ifcnn", "P3_medical_ifcnn"
-PUBLIC = (P1, P2, P3)
-EVERY = (*PUBLIC, *(f"A_{n:02d}_{m}" for n in (2, 5, 8, 11, 15) for m in ("PIAFusion", "PMGI")))
-CDDFUSE = "cddfuse_evaluator(skimage<0.20 semantics: float => data_range=2)"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A metric with parameters, its name in the oracle, and the toolboxes that compute it."""
-
-    slug: str
-    key: str
-    toolboxes: Mapping[str, tuple[str, ...]]
-    tolerance: float = FLOAT64
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-
-ROWS = [
-    Row(
-        "q_cb",
-        "Qcb",
-        {"zheng": PUBLIC, "zheng_uint8in": PUBLIC, "thf": PUBLIC, "vifb": PUBLIC, "mefb": (P3,)},
-        FOURIER,
-    ),
-    Row("q_cv", "Qcv", {"zheng": PUBLIC, "thf": PUBLIC, "vifb": PUBLIC, "mefb": (P3,)}),
-    Row("q_cv", "Qcv", {"cslib.q_cv": (P3,)}, FLOAT32),
-    Row("q_y", "Qy", {"zheng": PUBLIC, "thf": PUBLIC, "mefb": (P3,)}),
-    Row("q_y", "Qy", {"cslib.q_y": EVERY}, FLOAT32_WINDOWS),
-    Row("q_c", "Qc", {"zheng": PUBLIC, "thf": PUBLIC, "mefb": (P3,)}),
-    Row("q_c", "Qc", {"cslib.q_c": (P2, P3)}, FLOAT32_WINDOWS),
-    Row("q_c", "Qc_Cvejic_metric", {"pui": (P3,)}, parameters={"form": "cvejic"}),
-    Row("q_p", "Qp", {"zheng": PUBLIC, "thf": PUBLIC, "mefb": (P3,)}),
-    Row("viff", "VIFF", {"thf": PUBLIC, "mefb": (P3,)}),
-    Row(
-        "viff",
-        "VIFF",
-        {"topanxal": PUBLIC, "cslib.vif": PUBLIC, "cslib.viff": PUBLIC},
-        FLOAT32_CHOICE,
-    ),
-    Row("nabf", "Nabf", {"thf": (P3,), "evalIF_nabf_fixed_argorder": (P3,)}),
-    Row("nabf", "Nabf", {"cslib.n_abf": EVERY}, FLOAT32),
-    Row("nabf", "Nabf", {"ivif_zoo": EVERY}, parameters={"weak_edges": "left out"}),
-    Row("nabf", "Nabf", {"rfn": (P3,)}, parameters={"scale": "unit"}),
-    Row("nabf", "Nabf", {"evalIF": (P3,)}, parameters={"swapped": True}),
-    Row("ms_ssim", "MEF_MS_SSIM", {"evalIF": (P3,)}),
-    Row("ms_ssim", "MS_SSIM", {"piq.ms_ssim_sum": PUBLIC}, parameters={"form": "piq"}),
-    Row(
-        "ssim",
-        "SSIM",
-        {
-            "vifb": PUBLIC,
-            "piq.ssim_sum(downsample=False)": PUBLIC,
-            "skimage_gaussian_L255_sum": PUBLIC,
-        },
-    ),
-    Row(
-        "ssim",
-        "SSIM",
-        {"hou": PUBLIC, "thf": PUBLIC, "thf_evaluation.m(im2double)": PUBLIC},
-        parameters={"form": "matlab", "halved": True},
-    ),
-    Row(
-        "ssim",
-        "SSIM",
-        {"evalIF": PUBLIC},
-        parameters={"form": "matlab", "halved": True, "dynamic_range": 1},
-    ),
-    Row(
-        "ssim",
-        "SSIM",
-        {"skimage_default_L255_sum": EVERY, "skimage_uint8_L255_sum": PUBLIC},
-        parameters={"form": "uniform"},
-    ),
-    Row(
-        "ssim",
-        "SSIM",
-        {CDDFUSE: EVERY},
-        FLOAT32_WINDOWS,
-        parameters={"form": "uniform", "dynamic_range": 2},
-    ),
-    Row(
-        "ssim",
-        "SSIM",
-        {"ivif_zoo": EVERY},
-        FLOAT32_SMALL_CONSTANTS,
-        parameters={"dynamic_range": 1},
-    ),
-]
-
-# Who computes what none of our parameters gives, and what it is.
-DIFFERS = {
-    ("Qcb", "ivif_zoo"): "half of every frequency, and 1e-10 beside a blur of nearly 0",
-    ("Qcb", "cslib.q_cb"): "stretched images are not rounded",
-    ("Qcv", "cslib.q_cv"): "stretched images are not rounded",
-    ("Qy", "ivif_zoo"): "window weights that sum up to 7, zeros beyond the border",
-    ("Qc", "cslib.q_c"): "rounding noise of float32 decides in flat windows",
-    ("Nabf", "topanxal"): "orientations over the full circle",
-    ("MS_SSIM", "ivif_zoo"): "images multiplied by 255 once more, zeros beyond an odd border",
-    ("SSIM", "cslib.ssim"): "windows across the border, where images are mirrored",
-    ("SSIM", "topanxal"): "uniform 11x11 window, zeros beyond the border",
-}
-
-CELLS = [
-    pytest.param(row, toolbox, triple, id=f"{row.slug}-{triple}-{toolbox}")
-    for row in ROWS
-    for toolbox, triples in row.toolboxes.items()
-    for triple in triples
-]
-
-
-@pytest.fixture(scope="session")
-def golden(shared: Path) -> Path:
-    return shared / "golden" / "metrics"
-
-
-@cache
-def published(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
-    tables: dict[str, dict[str, dict[str, float]]] = {}
-    for name in ("oracle.json", "oracle_average.json"):
-        tables.update(json.loads((folder / name).read_text()))
-    return tables
-
-
-@cache
-def images(folder: Path, triple: str) -> Images:
-    a, b, fused = (read_image(folder / "triples" / triple / f"{n}.png") for n in "abf")
-    return a, b, fused
-
-
-@cache
-def shared_maps(folder: Path, triple: str) -> Triplet:
-    """One triplet for all metrics of a triple, so that its maps are computed once."""
-    return as_triplet(images(folder, triple))
-
-
-def as_triplet(planes: tuple[Any, ...]) -> Triplet:
-    return Triplet(*(np.asarray(plane, dtype=np.float64)[None] for plane in planes))
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize(("row", "toolbox", "triple"), CELLS)
-def test_toolbox_agrees(golden: Path, row: Row, toolbox: str, triple: str) -> None:
-    expected = published(golden)[triple][row.key][toolbox]
-    (value,) = METRICS[row.slug].compute(shared_maps(golden, triple), **row.parameters)
-    assert value == pytest.approx(expected, rel=row.tolerance, abs=0)
-
-
-@pytest.mark.shared
-def test_no_value_is_left_out(golden: Path) -> None:
-    known = {
-        (row.key, toolbox, t) for row in ROWS for toolbox, ts in row.toolboxes.items() for t in ts
-    }
-    keys = {row.key for row in ROWS}
-    found = {
-        (key, toolbox, triple)
-        for triple, table in published(golden).items()
-        for key in keys & set(table)
-        for toolbox in table[key]
-        if "@" not in triple
-    }
-    assert known <= found
-    assert {(key, toolbox) for key, toolbox, _ in found - known} == set(DIFFERS)
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize(("key", "toolbox"), DIFFERS)
-def test_toolbox_that_differs_does_so(golden: Path, key: str, toolbox: str) -> None:
-    errors = []
-    for row in (row for row in ROWS if row.key == key):
-        for triple, table in published(golden).items():
-            if toolbox in table.get(key, ()) and triple not in row.toolboxes.get(toolbox, ()):
-                (value,) = METRICS[row.slug].compute(shared_maps(golden, triple), **row.parameters)
-                errors.append(abs(value / table[key][toolbox] - 1))
-    assert max(errors) > FLOAT32
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize("triple", [P3, f"{P1}@c40", f"{P3}@c40"])
-def test_exposure_fusion_on_the_finest_scale(golden: Path, triple: str) -> None:
-    planes = images(golden, triple.partition("@")[0])
-    if "@" in triple:
-        top, left = ((length - 40) // 2 for length in planes[0].shape)
-        planes = tuple(plane[top : top + 40, left : left + 40] for plane in planes)
-        assert published(golden)[triple]["MEF_MS_SSIM"]["evalIF"] == "-inf"
-        assert "at least 44x44 pixels, got 40x40" in str(explain(*planes, "ms_ssim")["ms_ssim"])
-    expected = published(golden)[triple]["MEF_SSIM_level1"]["evalIF"]
-    module = importlib.import_module("fusebench.metrics.ms_ssim")
-    value = float(module._fusion_map(as_triplet(planes)).mean())
-    assert value == pytest.approx(expected, rel=FLOAT64)
-
-
-@pytest.mark.shared
-def test_flat_windows_are_all_that_separates_the_limit_of_q_c(golden: Path) -> None:
-    for triple, error in ((P1, 0.0141), (P2, 2.6e-4), (P3, 0.0)):
-        expected = published(golden)[triple]["Qc"]["zheng"]
-        (value,) = METRICS["q_c"].compute(shared_maps(golden, triple), flat="limit")
-        assert abs(value / expected - 1) == pytest.approx(error, rel=0.02, abs=FLOAT64)
-
-
-# -- images that need no shared folder --------------------------------------------------------
+# -- images -------------------------------------------------------------------------------------
 
 
 @cache
@@ -757,8 +547,12 @@ def test_similarity_across_the_border_is_that_of_a_larger_image(dynamic_range: i
 
 # -- forms: engines, batches, identity, refusals ----------------------------------------------
 
+SLUGS = (
+    "nabf", "ms_ssim", "piella_q", "piella_qe", "piella_qw", "q_c", "q_cb", "q_cv", "q_p", "q_y",
+    "ssim", "viff",
+)  # fmt: skip
 FORMS: list[tuple[str, dict[str, Any]]] = [
-    *((row.slug, dict(row.parameters)) for row in ROWS if row.toolboxes),
+    *((form.slug, dict(form.parameters)) for form in agreement.FORMS if form.slug in SLUGS),
     ("q_c", {"flat": "limit"}),
     ("vif_ref", {}),
     ("ms_ssim_ref", {}),

@@ -72,6 +72,22 @@ def test_function_documents_itself(record: Metric) -> None:
 
 
 @each_metric
+def test_formula_is_tex_that_closes_what_it_opens(record: Metric) -> None:
+    plain = re.sub(r"\\[{}]", "", record.formula)
+    depth = 0
+    for character in plain:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        assert depth >= 0
+    assert depth == 0
+    left = re.findall(r"\\left\b|\\begin\b|\\right\b|\\end\b", plain)
+    for opening, closing in (("\\left", "\\right"), ("\\begin", "\\end")):
+        assert left.count(opening) == left.count(closing)
+    # What stands alone breaks the fence of a page.
+    assert "\n" not in record.formula
+    assert "`" not in record.formula
+
+
+@each_metric
 def test_sources_and_fused_image_are_positional(record: Metric) -> None:
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'fused'"):
         public(record)(A, B, fused=FUSED)  # type: ignore[call-arg]
@@ -82,6 +98,14 @@ def test_unknown_parameter_is_refused(record: Metric) -> None:
     large = np.tile(A, (4, 4))
     with pytest.raises(TypeError, match="unexpected keyword argument 'windw'"):
         public(record)(large, large, large, reference=large, windw=7)
+
+
+@each_metric
+def test_unknown_form_is_refused(record: Metric) -> None:
+    for name, value in record.parameters.items():
+        if isinstance(value, str):
+            with pytest.raises(InputError, match=f"{name} is 'nonsense'; expected"):
+                public(record)(A, B, FUSED, **{name: "nonsense"})
 
 
 @pytest.mark.parametrize("slug", REFERENCE_METRICS)

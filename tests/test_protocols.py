@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import agreement
 import numpy as np
 import pytest
 
@@ -54,6 +55,29 @@ def test_protocol_of_the_package_loads(name: str) -> None:
     assert protocol.name == name
     assert protocol.title
     assert set(protocol.metrics) <= set(METRICS.slugs)
+
+
+@pytest.mark.parametrize(
+    ("name", "toolboxes"),
+    [
+        ("mefb", {"mefb"}),
+        # The Evaluator in double precision, and its SSIM with the scikit-image of its time.
+        ("cddfuse", {agreement.CDDFUSE, agreement.CDDFUSE_SSIM}),
+    ],
+)
+def test_protocol_is_what_was_measured_of_its_toolbox(name: str, toolboxes: set[str]) -> None:
+    measured = {
+        form.slug: dict(form.parameters)
+        for form in agreement.FORMS
+        if toolboxes & form.toolboxes.keys()
+    }
+    assert load_protocol(name).metrics == measured
+
+
+def test_notes_of_a_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.toml", 'notes = """\nTable 2\nonly."""\n')
+    assert load_protocol(path).notes == "Table 2 only."
+    assert all(load_protocol(name).notes for name in protocol_names() if name != "canonical")
 
 
 def test_canonical_is_among_them_and_the_default() -> None:

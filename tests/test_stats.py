@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import false_discovery_control, friedmanchisquare, wilcoxon
+from scipy.stats import false_discovery_control, friedmanchisquare, kendalltau, wilcoxon
 
 from fusebench.bench.stats import (
     can_separate,
     friedman,
     holm,
+    kendall_table,
     mean_interval,
     paired_difference,
+    redundant,
     standing,
     tie_groups,
     wilcoxon_matrix,
@@ -92,6 +94,49 @@ def test_degenerate_cases() -> None:
     none = paired_difference([np.nan], [0.0], ["x"])
     assert none.pairs == 0
     assert np.isnan(none.mean)
+
+
+def test_kendall_is_the_mean_of_scipys() -> None:
+    generator = np.random.default_rng(5)
+    # Small integers tie often.
+    scores = generator.integers(0, 4, (5, 6, 7)).astype(float)
+    scores[0, 0, 2] = scores[1, 0, 3] = scores[1, 4, 6] = np.nan
+    scores[2, 1] = 3.0
+    table = kendall_table(scores)
+    for i in range(5):
+        for j in range(5):
+            taus = []
+            for x, y in zip(scores[i], scores[j], strict=True):
+                both = ~(np.isnan(x) | np.isnan(y))
+                taus.append(kendalltau(x[both], y[both]).statistic)
+            assert table[i, j] == pytest.approx(np.nanmean(taus), abs=1e-12)
+
+
+def test_kendall_by_hand() -> None:
+    up, down, flat = [[1, 2, 3]], [[3, 2, 1]], [[2, 2, 2]]
+    table = kendall_table([up, down, flat])
+    assert table[:2, :2].tolist() == [[1, -1], [-1, 1]]
+    assert np.isnan(table[2]).all()
+    # Without error a ratio is infinite, which is better than anything; float noise is no order.
+    ends = kendall_table([[[np.inf, 1.0, np.inf]], [[2.0, 1.0, 2.0 + 1e-12]]])
+    assert ends[0, 1] == 1
+
+
+def test_redundant_metrics_agree_with_each_other_one_by_one() -> None:
+    tau = np.array(
+        [
+            [1, 0.95, 0.85, 0.1],
+            [0.95, 1, 0.93, 0.1],
+            [0.85, 0.93, 1, np.nan],
+            [0.1, 0.1, np.nan, 1],
+        ]
+    )
+    # The third is like the second but not like the first.
+    assert redundant(tau) == [[0, 1]]
+    assert redundant(tau, 0.8) == [[0, 1, 2]]
+    # Exactly at the threshold is not above it.
+    assert redundant([[1, 0.9], [0.9, 1]]) == []
+    assert redundant([[1]]) == []
 
 
 # Several methods at once

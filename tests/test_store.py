@@ -19,7 +19,14 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, make_url, select, text
 
 from fusebench import datasets
-from fusebench.bench.schema import Base, DatasetRow, FusedRow, PairRow, ScoreRow
+from fusebench.bench.schema import (
+    Base,
+    DatasetRow,
+    FusedRow,
+    PairRow,
+    ReportedRow,
+    ScoreRow,
+)
 from fusebench.bench.store import Entry, Outcome, ScoreValue, Store, database_exists
 from fusebench.bench.types import InputError, MissingDataError
 
@@ -156,6 +163,21 @@ def test_any_label_comes_back(label: str, tmp_path_factory: pytest.TempPathFacto
     store = Store.open(str(tmp_path_factory.getbasetemp() / "labels.db"))
     entry = Entry("folder", "", label)
     assert store.add_entry(entry) == store.add_entry(entry)
+    store.close()
+
+
+def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    store = Store.open(str(path))
+    entry = store.add_entry(Entry("method", "lp", "LP"))
+    store.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE reported")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    store = Store.open(str(path))
+    assert store.count(ReportedRow) == 0
+    assert store.add_entry(Entry("method", "lp", "LP")) == entry
     store.close()
 
 

@@ -10,6 +10,7 @@ import typer
 
 import fusebench
 from fusebench.bench.cli import (
+    audit,
     compare,
     datasets,
     diagnose,
@@ -22,6 +23,7 @@ from fusebench.bench.cli import (
     run,
     score,
     show,
+    trust,
     weights,
 )
 from fusebench.bench.types import FusebenchError
@@ -58,6 +60,8 @@ app.command("fuse")(fuse.fuse)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("diagnose")(diagnose.diagnose)
+app.command("trust")(trust.trust)
+app.command("audit")(audit.audit)
 app.command("export")(export.export_scores)
 app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)

@@ -80,16 +80,20 @@ def parse_settings(values: list[str] | None) -> dict[str, str]:
 
 
 @contextmanager
-def progress_bar(title: str) -> Generator[Callable[[int, int, str], None]]:
+def progress_bar(
+    title: str, *, of_bytes: bool = False
+) -> Generator[Callable[[int, int, str], None]]:
     """Show progress on standard error: a bar in a terminal, ten lines in a file.
 
     Yields
     ------
     callable
-        ``move(done, total, what)``; nothing is shown before its first call.
+        ``move(done, total, what)``; nothing is shown before its first call. A total of 0 means
+        that it is not known.
     """
     from rich.progress import (
         BarColumn,
+        DownloadColumn,
         MofNCompleteColumn,
         Progress,
         TextColumn,
@@ -100,22 +104,27 @@ def progress_bar(title: str) -> Generator[Callable[[int, int, str], None]]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        DownloadColumn() if of_bytes else MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=out,
         transient=True,
     )
+    tenths = 0
 
     def move(done: int, total: int, what: str) -> None:
+        nonlocal tenths
         if not out.is_terminal:
-            if done * 10 // total > (done - 1) * 10 // total:
-                out.print(f"{title}: {done}/{total}, {what}", markup=False, highlight=False)
+            now = done * 10 // total if total else 0
+            if now > tenths:
+                amount = f"{done / 1e6:.1f}/{total / 1e6:.1f} MB" if of_bytes else f"{done}/{total}"
+                out.print(f"{title}: {amount}, {what}", markup=False, highlight=False)
+            tenths = now
             return
         if not bar.tasks:
             bar.start()
-            bar.add_task(title, total=total)
+            bar.add_task(title, total=total or None)
         description = Text(f"{title}: {what}").markup
-        bar.update(bar.tasks[0].id, completed=done, description=description)
+        bar.update(bar.tasks[0].id, completed=done, total=total or None, description=description)
 
     try:
         yield move

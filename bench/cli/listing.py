@@ -85,6 +85,7 @@ def _metrics() -> list[dict[str, Any]]:
             "parameters": m.parameters,
             "reference": m.reference,
             "doi": m.doi,
+            "formula": m.formula,
             "version": m.version,
             "protocols": [p.name for p in protocols if m.slug in p.metrics],
         }
@@ -122,21 +123,32 @@ def _methods() -> list[dict[str, Any]]:
 
 
 def _datasets() -> list[dict[str, Any]]:
-    from fusebench.datasets import DATASETS
+    from dataclasses import asdict
+
+    from fusebench.datasets import DATASETS, downloads
+
+    def name(slug: str, split: str) -> str:
+        return f"{slug}:{split}" if split else slug
 
     return [
         {
             "slug": d.slug,
             "title": d.title,
             "tasks": list(d.tasks),
+            "sources": list(d.sources),
+            "sizes": d.sizes,
             "splits": dict(d.splits),
+            "training": list(d.training),
+            "downloads": [s for s in d.splits if downloads(name(d.slug, s))],
             "needs_root": d.needs_root,
             "layout": d.layout,
             "licence": d.licence,
             "home": d.home,
             "reference": d.reference,
+            "doi": d.doi,
             "version": d.version,
             "notes": d.notes,
+            "problems": [asdict(problem) for problem in d.problems],
         }
         for d in DATASETS
     ]
@@ -146,7 +158,13 @@ def _protocols() -> list[dict[str, Any]]:
     from fusebench.metrics import load_protocol, protocol_names
 
     return [
-        {"name": p.name, "title": p.title, "colour": p.colour, "metrics": dict(p.metrics)}
+        {
+            "name": p.name,
+            "title": p.title,
+            "notes": p.notes,
+            "colour": p.colour,
+            "metrics": dict(p.metrics),
+        }
         for p in map(load_protocol, protocol_names())
     ]
 

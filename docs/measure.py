@@ -1,0 +1,92 @@
+"""Compute the cells of papers that can be computed, and write ``bench/papers/measured.csv``.
+
+For maintainers, after methods or metrics changed: ``python docs/measure.py IMAGES [DATABASE]``.
+``IMAGES`` holds the source images under ``data``, published results under ``golden`` and weights
+under ``weights``. Every method here that a paper compares is run on the pairs of that paper, into
+the database.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import defaultdict
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from fusebench.bench.audit import (
+    MEASURED,
+    Audited,
+    Results,
+    audit,
+    dataset_here,
+    find_folder,
+    find_stored,
+    methods_here,
+    write_values,
+)
+from fusebench.bench.paper import Paper, load_paper, paper_names
+from fusebench.bench.pool import make_pool
+from fusebench.bench.runner import run_suite
+from fusebench.bench.store import Store
+from fusebench.bench.suite import MethodChoice, Suite
+from fusebench.metrics import METRICS
+
+# Results that others published: paper, method, folder and who.
+PUBLISHED = (
+    ("rao2021fmm", "csr", "mfifb_lytro/CSR", "published by MFIFB"),
+    ("rao2021fmm", "mgff", "mfifb_lytro/MGFF", "published by MFIFB"),
+)
+
+
+def main(images: Path, database: str | None) -> None:
+    """Run, audit and write."""
+    os.environ.setdefault("FUSEBENCH_WEIGHTS", str(images / "weights"))
+    roots = {"": images / "data"}
+    found: list[Audited] = []
+    with closing(Store.open(database)) as store:
+        for key in paper_names():
+            paper = load_paper(key)
+            run_what_is_here(paper, store, roots)
+            results = [
+                replace(
+                    find_folder(paper, None, method, images / "golden" / folder, roots),
+                    name=f"images {who}",
+                )
+                for name, method, folder, who in PUBLISHED
+                if name == key
+            ]
+            results += [own(r) for r in find_stored(paper, None, store, roots)]
+            found += audit(paper, None, results, shipped=False, progress=show)
+    write_values(MEASURED, found)
+
+
+def run_what_is_here(paper: Paper, store: Store, roots: dict[str, Path]) -> None:
+    """Run the methods of a paper on its datasets, where both are here."""
+    wanted: dict[str, dict[str, None]] = defaultdict(dict)
+    for cell in paper.cells:
+        source = paper.datasets[cell.dataset]
+        if cell.metric in METRICS and dataset_here(source):
+            wanted[source.use] |= dict.fromkeys(methods_here(paper, cell.method))
+    for dataset, slugs in wanted.items():
+        choices = tuple(MethodChoice(slug) for slug in slugs)
+        suite = Suite("measure", "", (dataset,), choices, ("en",))
+        pool = make_pool("local", None, None)
+        report = run_suite(suite, store, pool=pool, roots=roots, progress=show)
+        for failure in report.failures:
+            print(failure, file=sys.stderr)
+
+
+def own(result: Results) -> Results:
+    """Name the images of a method of this package."""
+    return replace(result, name=result.name.replace(" in the database", " run here"))
+
+
+def show(done: int, total: int, what: str) -> None:
+    """Say what was done last."""
+    print(f"{done}/{total} {what}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)
