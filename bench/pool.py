@@ -85,7 +85,7 @@ class ProcessPool:
             workers,
             # Forking a process that has threads (torch, BLAS) can hang it.
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
+            initializer=start_worker,
             initargs=(threads,),
         )
         under_way: dict[Future[R], U] = {}
@@ -205,7 +205,8 @@ def make_pool(executor: str, workers: int | None, scheduler: str | None) -> Pool
     return SerialPool() if count == 1 else ProcessPool(count)
 
 
-def _start_worker(threads: int) -> None:
+def start_worker(threads: int) -> None:
+    """Prepare a process that was started to work for this one: its threads, and its end."""
     # torch and BLAS read this when they are loaded, which is later.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     # Ctrl-C reaches the whole group; the parent decides what becomes of the work.

@@ -76,7 +76,8 @@ def metric_pages() -> dict[str, str]:
     }
     for m in SORTED:
         pages[f"metrics/{m.slug}.md"] = metric_page(m)
-        pages[f"metrics/{m.slug}.svg"] = chart(m)
+        if m.slug in load_report().metrics:
+            pages[f"metrics/{m.slug}.svg"] = chart(m)
     return pages
 
 
@@ -167,7 +168,9 @@ NEEDS = {
 
 def behaviour(m: Metric) -> list[str]:
     """Describe what degradations do to a metric."""
-    known = load_report().metrics[m.slug]
+    known = load_report().metrics.get(m.slug)
+    if known is None:
+        return ["", "## Behaviour", "", "Not measured yet."]
     out = [
         "",
         "## Behaviour",
@@ -413,7 +416,7 @@ def trust_page() -> str:
         "",
     ]
     rows = []
-    for m in SORTED:
+    for m in [m for m in SORTED if m.slug in report.metrics]:
         known = report.metrics[m.slug]
         shares = [known.bought(flag) for flag in FLAGS]
         rows.append(
@@ -439,7 +442,7 @@ def trust_page() -> str:
     out += [f"* {', '.join(f'`{slug}`' for slug in group)}" for group in report.groups()]
     out += ["", "For each metric the most similar and the most contrary one:", ""]
     rows = []
-    for m in SORTED:
+    for m in [m for m in SORTED if m.slug in report.tau]:
         tau = {k: v for k, v in report.tau[m.slug].items() if k != m.slug and v is not None}
         most, least = max(tau, key=tau.__getitem__), min(tau, key=tau.__getitem__)
         rows.append((f"`{m.slug}`", f"`{most}`", tau[most], f"`{least}`", tau[least]))

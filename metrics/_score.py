@@ -226,8 +226,12 @@ def score_batch(
 
     # One triple at a time stays in the processor's cache, and NumPy and SciPy let go of the
     # interpreter lock, so that threads scale where one large batch would not.
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        results = list(pool.map(one, range(len(a))))
+    workers = min(workers or os.cpu_count() or 1, len(a))
+    if workers < 2:
+        results = [one(index) for index in range(len(a))]
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            results = list(pool.map(one, range(len(a))))
     return {r.slug: np.array([scores[r.slug][0].value for scores in results]) for r in records}
 
 

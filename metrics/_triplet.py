@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar, cast
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_torch_array
 
 from fusebench.bench.types import Array, InputError
 from fusebench.metrics._primitives import (
@@ -19,7 +20,11 @@ from fusebench.metrics._primitives import (
 )
 
 Name = Literal["a", "b", "fused", "reference"]
+Border = Literal["extrapolate", "mirror", "replicate", "zero"]
 T = TypeVar("T")
+
+# Pixels of a strip; some ten maps of so many float64 numbers fit into a processor's cache.
+STRIP = 2**15
 
 
 @dataclass(frozen=True)
@@ -81,28 +86,32 @@ class Triplet:
                     "expected one shape (N, H, W) for all"
                 )
         self._images = images
+        self._cut: Callable[[Array], Array] | None = None
         self.channels = channels
         self._cache: dict[Hashable, Any] = {}
         self._reasons: list[tuple[Array, str]] = []
         self.xp = array_namespace(a)
 
     def __getitem__(self, name: Name) -> Array:
-        return self._images[name]
+        if self._cut is None:
+            return self._images[name]
+        cut, image = self._cut, self._images[name]
+        return self.once(("image", name), lambda: cut(image))
 
     @property
     def a(self) -> Array:
         """First source, shape (N, H, W)."""
-        return self._images["a"]
+        return self["a"]
 
     @property
     def b(self) -> Array:
         """Second source, shape (N, H, W)."""
-        return self._images["b"]
+        return self["b"]
 
     @property
     def fused(self) -> Array:
         """Fused image, shape (N, H, W)."""
-        return self._images["fused"]
+        return self["fused"]
 
     @property
     def has_reference(self) -> bool:
@@ -114,6 +123,70 @@ class Triplet:
         """Number of triples, height and width."""
         count, height, width = self.a.shape
         return count, height, width
+
+    def mapped(self, change: Callable[[Array], Array]) -> Triplet:
+        """Give the triples that a function makes of each image."""
+        images = {name: change(self[name]) for name in self._images}
+        return Triplet(
+            images["a"],
+            images["b"],
+            images["fused"],
+            images.get("reference"),
+            channels=self.channels,
+        )
+
+    def strips(
+        self, window: int = 1, border: Border | None = None, pixels: int = 0
+    ) -> Iterator[Triplet]:
+        """Cut the images into strips of rows, whose full windows together are all there are.
+
+        What is made of a strip stays in the processor's cache, and in memory that the process has
+        already; maps of whole images cost more time in page faults than in arithmetic. A GPU takes
+        the images as they are.
+
+        Parameters
+        ----------
+        window : int
+            Height of the windows; strips overlap by one row less.
+        border : {"extrapolate", "mirror", "replicate", "zero"}, optional
+            Surround the images with one row and column first; see `pad`.
+        pixels : int
+            About how many a strip has; by default `STRIP`.
+
+        Yields
+        ------
+        Triplet
+        """
+        count, height, width = self.shape
+        step = max((pixels or STRIP) // (count * width), 1)
+        reach = 0 if border is None else 1
+        last = height + 2 * reach - window + 1
+        if is_torch_array(self.a):
+            step = last
+        if border is None and step >= last:
+            yield self
+            return
+        for top in range(0, last, step):
+            rows = slice(max(top - reach, 0), min(top + step, last) + window - 1 - reach)
+            ends = (top == 0, top + step >= last)
+            yield self._strip(partial(_rows, rows=rows, xp=self.xp, border=border, ends=ends))
+
+    def _strip(self, cut: Callable[[Array], Array]) -> Triplet:
+        """Give what is cut from each image when that image is asked for."""
+        strip = Triplet.__new__(Triplet)
+        strip._images, strip._cut = self._images, cut
+        strip.channels, strip.xp = self.channels, self.xp
+        strip._cache, strip._reasons = {}, []
+        return strip
+
+    def window_mean(
+        self, window: int, make: Callable[[Triplet], Array], border: Border | None = None
+    ) -> Array:
+        """Average over all full windows what `make` gives for those of a strip, shape (N,)."""
+        _, height, width = self.shape
+        lost = window - 1 - (0 if border is None else 2)
+        total = sum(self.total(make(strip)) for strip in self.strips(window, border))
+        return total / ((height - lost) * (width - lost))
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Compute something the first time it is asked for."""
@@ -162,11 +235,6 @@ class Triplet:
         """Sum over the pixels of each image, shape (N,)."""
         return self.xp.sum(image, axis=(-2, -1))
 
-    def codes(self, name: Name) -> Array:
-        """Grey levels as integers, for histograms."""
-        xp = self.xp
-        return self.once(("codes", name), lambda: xp.astype(self[name], xp.int64))
-
     def stretched(self) -> Triplet:
         """Stretch each image to span 0..255, rounded; constant images become 0."""
         xp = self.xp
@@ -177,17 +245,7 @@ class Triplet:
             share = (image - low) / xp.where(span == 0, xp.ones_like(span), span)
             return xp.floor(share * 255 + 0.5)
 
-        def make() -> Triplet:
-            images = {name: stretch(image) for name, image in self._images.items()}
-            return Triplet(
-                images["a"],
-                images["b"],
-                images["fused"],
-                images.get("reference"),
-                channels=self.channels,
-            )
-
-        return self.once("stretched", make)
+        return self.once("stretched", lambda: self.mapped(stretch))
 
     def constant(self, name: Name) -> Array:
         """Whether an image has a single grey level, shape (N,)."""
@@ -203,16 +261,23 @@ class Triplet:
 
     def histogram(self, name: Name) -> Array:
         """Shares of the 256 grey levels, shape (N, 256)."""
-        return self.once(("histogram", name), lambda: histograms(self.codes(name), LEVELS))
+        return self.once(("histogram", name), lambda: self._shares(LEVELS, lambda s: s[name]))
 
     def joint_histogram(self, x: Name, y: Name) -> Array:
         """Shares of the pairs of grey levels, shape (N, 256, 256)."""
 
         def make() -> Array:
-            codes = self.codes(x) * LEVELS + self.codes(y)
-            return histograms(codes, LEVELS**2).reshape(-1, LEVELS, LEVELS)
+            shares = self._shares(LEVELS**2, lambda s: s[x] * LEVELS + s[y])
+            return self.xp.reshape(shares, (-1, LEVELS, LEVELS))
 
         return self.once(("joint", x, y), make)
+
+    def _shares(self, bins: int, codes: Callable[[Triplet], Array]) -> Array:
+        """Shares of whole numbers below `bins`, shape (N, bins)."""
+        # A strip with fewer pixels than bins would cost more to add up than to count.
+        strips = self.strips(pixels=max(STRIP, bins))
+        counts = sum(histograms(self.xp.astype(codes(s), self.xp.int64), bins) for s in strips)
+        return counts / (self.shape[1] * self.shape[2])
 
     def squared(self, name: Name) -> Array:
         """Square of every pixel."""
@@ -246,26 +311,13 @@ class Triplet:
 
         return self.once(("window", name, size, power), make)
 
-    def sobel(self, name: Name) -> Gradient:
-        """Sobel edge strength and orientation, zeros beyond the border."""
-
-        def make() -> Gradient:
-            gx, gy = sobel_of_padded(pad(self[name], self.xp))
-            return gradient_of(gx, gy, self.xp)
-
-        return self.once(("sobel", name), make)
-
 
 def gradient_of(gx: Array, gy: Array, xp: Any) -> Gradient:
     """Strength and orientation of a gradient; where gx is 0 the orientation is pi/2."""
     vertical = gx == 0
-    slope = gy / xp.where(vertical, xp.ones_like(gx), gx)
-    return Gradient(
-        gx=gx,
-        gy=gy,
-        strength=xp.sqrt(gx**2 + gy**2),
-        orientation=xp.where(vertical, xp.full_like(gx, xp.pi / 2), xp.atan(slope)),
-    )
+    slope = gy / xp.where(vertical, 1.0, gx)
+    orientation = xp.where(vertical, xp.pi / 2, xp.atan(slope))
+    return Gradient(gx, gy, xp.sqrt(gx**2 + gy**2), orientation)
 
 
 def sobel_of_padded(padded: Array) -> tuple[Array, Array]:
@@ -274,22 +326,40 @@ def sobel_of_padded(padded: Array) -> tuple[Array, Array]:
     Up, not down: a vertical edge counts as +pi/2, so the sense of the other axis decides which
     orientations are near it. All published code of Q^{AB/F} has it this way.
     """
-    columns = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
-    rows = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
+    twice = 2 * padded
+    columns = padded[:, :-2] + twice[:, 1:-1] + padded[:, 2:]
+    rows = padded[:, :, :-2] + twice[:, :, 1:-1] + padded[:, :, 2:]
     return columns[:, :, 2:] - columns[:, :, :-2], rows[:, :-2] - rows[:, 2:]
 
 
-def pad(images: Array, xp: Any, border: Literal["mirror", "replicate", "zero"] = "zero") -> Array:
-    """Surround images with one row and column, by one of three rules.
+def pad(
+    images: Array, xp: Any, border: Border = "zero", ends: tuple[bool, bool] = (True, True)
+) -> Array:
+    """Surround images with one row and column, by one of four rules.
 
     These are zeros, copies of the outermost pixels, or copies of their inner neighbours, so that
-    the outermost pixels are the mirror.
+    the outermost pixels are the mirror; or what continues both in a straight line.
+
+    Parameters
+    ----------
+    images : array, shape (N, H, W)
+    xp : namespace
+    border : {"extrapolate", "mirror", "replicate", "zero"}
+    ends : pair of bool
+        Whether there is a border above and below; a strip from the middle has neither.
     """
-    tall = _lengthen(images, 1, xp, border)
-    return _lengthen(tall, 2, xp, border)
+    return _lengthen(_lengthen(images, 1, xp, border, ends), 2, xp, border)
 
 
-def _lengthen(images: Array, axis: int, xp: Any, border: str) -> Array:
+def _rows(
+    images: Array, rows: slice, xp: Any, border: Border | None, ends: tuple[bool, bool]
+) -> Array:
+    return images[:, rows] if border is None else pad(images[:, rows], xp, border, ends)
+
+
+def _lengthen(
+    images: Array, axis: int, xp: Any, border: Border, ends: tuple[bool, bool] = (True, True)
+) -> Array:
     inner = 1 if border == "mirror" else 0
     length = images.shape[axis]
 
@@ -301,4 +371,6 @@ def _lengthen(images: Array, axis: int, xp: Any, border: str) -> Array:
     first, last = at(inner), at(length - 1 - inner)
     if border == "zero":
         first, last = xp.zeros_like(first), xp.zeros_like(last)
-    return xp.concat([first, images, last], axis=axis)
+    elif border == "extrapolate":
+        first, last = 2 * first - at(1), 2 * last - at(length - 2)
+    return xp.concat([first] * ends[0] + [images] + [last] * ends[1], axis=axis)

@@ -50,6 +50,6 @@ def cc(t: Triplet) -> Array:
     .. [1] J. Ma, Y. Ma, C. Li, "Infrared and visible image fusion methods and applications: a
        survey," Inf. Fusion 45, 153-178, 2019. doi:10.1016/j.inffus.2018.02.004
     """
-    value_a, flat_a = correlation(t.a, t.fused, t)
-    value_b, flat_b = correlation(t.b, t.fused, t)
+    value_a, flat_a = correlation(t, lambda strip: (strip.a, strip.fused))
+    value_b, flat_b = correlation(t, lambda strip: (strip.b, strip.fused))
     return t.undefined_where(flat_a | flat_b, (value_a + value_b) / 2, "an image is constant")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from fusebench.bench.types import Array
 from fusebench.metrics._base import metric, require_choice
-from fusebench.metrics._triplet import Triplet, pad, sobel_of_padded
+from fusebench.metrics._triplet import Triplet, sobel_of_padded
 
 Border = Literal["replicate", "zero"]
 
@@ -55,5 +55,9 @@ def ei(t: Triplet, *, border: Border = "replicate") -> Array:
        IEEE CVPR Workshops, 468-478, 2020. doi:10.1109/CVPRW50498.2020.00060
     """
     require_choice("border", border, Border)
-    gx, gy = sobel_of_padded(pad(t.fused, t.xp, border))
-    return t.mean(t.xp.sqrt(gx**2 + gy**2))
+    return t.window_mean(3, _strength, border)
+
+
+def _strength(padded: Triplet) -> Array:
+    gx, gy = sobel_of_padded(padded.fused)
+    return padded.xp.sqrt(gx**2 + gy**2)

@@ -62,10 +62,13 @@ def mg(t: Triplet, *, divisor: Divisor = "differences", halved: bool = True) -> 
        survey," Inf. Fusion 45, 153-178, 2019. doi:10.1016/j.inffus.2018.02.004
     """
     require_choice("divisor", divisor, Divisor)
-    f = t.fused
-    dx = f[:, :-1, 1:] - f[:, :-1, :-1]
-    dy = f[:, 1:, :-1] - f[:, :-1, :-1]
-    strength = t.xp.sqrt((dx**2 + dy**2) / (2 if halved else 1))
-    if divisor == "differences":
-        return t.mean(strength)
-    return t.total(strength) / (t.shape[1] * t.shape[2])
+
+    def strength(strip: Triplet) -> Array:
+        f = strip.fused
+        dx = f[:, :-1, 1:] - f[:, :-1, :-1]
+        dy = f[:, 1:, :-1] - f[:, :-1, :-1]
+        return t.xp.sqrt((dx**2 + dy**2) / (2 if halved else 1))
+
+    _, height, width = t.shape
+    share = 1.0 if divisor == "differences" else (height - 1) * (width - 1) / (height * width)
+    return t.window_mean(2, strength) * share

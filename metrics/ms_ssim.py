@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 from fusebench.bench.types import Array
@@ -96,7 +97,7 @@ def ms_ssim(t: Triplet, *, form: Form = "mef") -> Array:
         return _summed(t)
     value = 1.0
     for scale in range(SCALES):
-        mean = t.mean(_fusion_map(at_scale(t, scale, "last")))
+        mean = at_scale(t, scale, "last").window_mean(WINDOW, _fusion_map)
         value = value * t.xp.clip(mean, 0.0, None) ** (EXPONENTS[scale] / sum(EXPONENTS[:SCALES]))
     return value
 
@@ -174,11 +175,15 @@ def _similarity(t: Triplet, source: Name, rest: Rest) -> Array:
     value = 1.0
     for scale, exponent in enumerate(EXPONENTS):
         images = at_scale(t, scale, rest)
-        moments = images.gaussian_moments(source, "fused", WINDOW, SIGMA)
         last = scale == len(EXPONENTS) - 1
-        mean = t.mean(similarity_map(moments) if last else contrast_map(moments))
+        mean = images.window_mean(WINDOW, partial(_similar, source, last))
         value = value * t.xp.clip(mean, 0.0, None) ** exponent
     return value
+
+
+def _similar(source: Name, with_luminance: bool, t: Triplet) -> Array:
+    moments = t.gaussian_moments(source, "fused", WINDOW, SIGMA)
+    return similarity_map(moments) if with_luminance else contrast_map(moments)
 
 
 # -- scales ---------------------------------------------------------------------------------------
@@ -199,11 +204,7 @@ def at_scale(t: Triplet, scale: int, rest: Rest) -> Triplet:
         return t
 
     def make() -> Triplet:
-        finer = at_scale(t, scale - 1, rest)
-        names: list[Name] = ["a", "b", "fused"]
-        if t.has_reference:
-            names.append("reference")
-        return Triplet(*(_halved(finer[name], rest, t.xp) for name in names))
+        return at_scale(t, scale - 1, rest).mapped(lambda image: _halved(image, rest, t.xp))
 
     _, height, width = t.shape
     odd = (height | width) % 2**scale

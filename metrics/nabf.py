@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from fusebench.bench.types import Array
 from fusebench.metrics._base import metric, require_choice
-from fusebench.metrics._triplet import Name, Triplet, pad
+from fusebench.metrics._triplet import Name, Triplet
 
 Scale = Literal["levels", "unit"]
 WeakEdges = Literal["counted", "left out"]
@@ -94,44 +94,38 @@ def nabf(
     roles: tuple[Name, Name, Name] = ("a", "b", "fused")
     if swapped:
         roles = ("fused", "b", "a")
-    f, fx, fy = _edges(t, roles[2], scale)
-    edges = [_edges(t, name, scale) for name in roles[:2]]
-    artefact = (f > edges[0][0]) & (f > edges[1][0])
-    lost = whole = 0.0
-    for s, sx, sy in edges:
-        strong = s >= STRONG
-        weak = WEAK_WEIGHT if weak_edges == "counted" else 0.0
-        weight = xp.where(strong, s * xp.sqrt(s), xp.full_like(s, weak))
-        # Where there is an artefact the fused image has the stronger edge.
-        ratio = s / xp.where(artefact, f, xp.ones_like(f))
-        # Angle between two lines, as the share of a right angle that is missing.
-        turn = xp.atan2(xp.abs(sx * fx + sy * fy), xp.abs(sx * fy - sy * fx)) * (2 / math.pi)
-        kept = xp.sqrt(_sigmoid(ratio, STRENGTH, xp) * _sigmoid(turn, ORIENTATION, xp))
-        lost = lost + xp.where(artefact, (1 - kept) * weight, xp.zeros_like(weight))
-        whole = whole + weight
-    total = t.total(whole)
+    lost = total = 0.0
+    for strip in t.strips(3, "mirror"):
+        f, fx, fy = _edges(strip[roles[2]], scale, xp)
+        edges = [_edges(strip[name], scale, xp) for name in roles[:2]]
+        artefact = (f > edges[0][0]) & (f > edges[1][0])
+        for s, sx, sy in edges:
+            strong = s >= STRONG
+            weak = WEAK_WEIGHT if weak_edges == "counted" else 0.0
+            weight = xp.where(strong, s * xp.sqrt(s), xp.full_like(s, weak))
+            # Where there is an artefact the fused image has the stronger edge.
+            ratio = s / xp.where(artefact, f, xp.ones_like(f))
+            # Angle between two lines, as the share of a right angle that is missing.
+            turn = xp.atan2(xp.abs(sx * fx + sy * fy), xp.abs(sx * fy - sy * fx)) * (2 / math.pi)
+            kept = xp.sqrt(_sigmoid(ratio, STRENGTH, xp) * _sigmoid(turn, ORIENTATION, xp))
+            lost = lost + t.total(xp.where(artefact, (1 - kept) * weight, xp.zeros_like(weight)))
+            total = total + t.total(weight)
     empty = total == 0
-    value = t.total(lost) / xp.where(empty, xp.ones_like(total), total)
+    value = lost / xp.where(empty, xp.ones_like(total), total)
     return t.undefined_where(empty, value, "no source has a strong edge")
 
 
-def _edges(t: Triplet, name: Name, scale: Scale) -> tuple[Array, Array, Array]:
+def _edges(padded: Array, scale: Scale, xp: Any) -> tuple[Array, Array, Array]:
     """Strength of every edge and its direction, rightwards and downwards; flat is downwards."""
-
-    def make() -> tuple[Array, Array, Array]:
-        xp = t.xp
-        # On [0, 1] rounding decides: a GPU would multiply by the reciprocal of a plain number, and
-        # another order of the sums would not leave flat areas flat.
-        image = t[name] if scale == "levels" else t[name] / xp.full_like(t[name], 255.0)
-        padded = pad(image, xp, "mirror") / 8
-        columns = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
-        gx = columns[:, :, 2:] - columns[:, :, :-2]
-        down = padded[:, 2:] - padded[:, :-2]
-        gy = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
-        strength = xp.sqrt(gx**2 + gy**2)
-        return strength, gx, xp.where(strength == 0, xp.ones_like(gy), gy)
-
-    return t.once(("mirrored sobel", name, scale), make)
+    # On [0, 1] rounding decides: a GPU would multiply by the reciprocal of a plain number, and
+    # another order of the sums would not leave flat areas flat.
+    image = (padded if scale == "levels" else padded / xp.full_like(padded, 255.0)) / 8
+    columns = image[:, :-2] + 2 * image[:, 1:-1] + image[:, 2:]
+    gx = columns[:, :, 2:] - columns[:, :, :-2]
+    down = image[:, 2:] - image[:, :-2]
+    gy = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
+    strength = xp.sqrt(gx**2 + gy**2)
+    return strength, gx, xp.where(strength == 0, xp.ones_like(gy), gy)
 
 
 def _sigmoid(x: Array, constants: tuple[float, float, float], xp: Any) -> Array:

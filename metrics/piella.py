@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from fusebench.bench.types import Array
 from fusebench.metrics._base import metric, require_choice
-from fusebench.metrics._triplet import Name, Triplet, pad
+from fusebench.metrics._triplet import Name, Triplet, pad, sobel_of_padded
 from fusebench.metrics.q0 import WINDOW as BLOCK
 from fusebench.metrics.q0 import index_map
 from fusebench.metrics.ssim import SIGMA, WINDOW, similarity_map
@@ -66,8 +66,9 @@ def piella_q(t: Triplet) -> Array:
     .. [1] G. Piella, H. Heijmans, "A new quality metric for image fusion," Proc. IEEE ICIP 3,
        173-176, 2003. doi:10.1109/ICIP.2003.1247209
     """
-    quality, _ = _quality(t, "ssim")
-    return t.mean(quality)
+    quality, _, _ = _sums(t, "ssim")
+    _, height, width = t.shape
+    return quality / ((height - WINDOW + 1) * (width - WINDOW + 1))
 
 
 @metric(
@@ -187,41 +188,44 @@ def piella_qe(t: Triplet, *, form: Form = "ssim", share: float = 0.2) -> Array:
 
 def _edges(t: Triplet, form: Form) -> Triplet:
     """Edge images of a triplet."""
-    if form == "bristol":
-        names: tuple[Name, ...] = ("a", "b", "fused")
-        return t.once("sobel edges", lambda: Triplet(*(t.sobel(n).strength for n in names)))
-    return t.once("prewitt", lambda: Triplet(*(_prewitt(t, n) for n in (t.a, t.b, t.fused))))
+    edges = _sobel if form == "bristol" else _prewitt
+    return t.once(("edges", form), lambda: t.mapped(lambda image: edges(image, t.xp)))
 
 
 def _weighted(images: Triplet, report: Triplet, form: Form) -> Array:
     """Weighted index of a triplet; reasons for undefined values go to `report`."""
-
-    def make() -> tuple[Array, Array]:
-        quality, weight = _quality(images, form)
-        total = images.total(weight)
-        empty = total <= FLAT
-        one = images.xp.ones_like(total)
-        return images.total(weight * quality) / images.xp.where(empty, one, total), empty
-
-    value, empty = images.once(("piella weighted", form), make)
+    _, weighted, weight = _sums(images, form)
+    empty = weight <= FLAT
+    value = weighted / images.xp.where(empty, images.xp.ones_like(weight), weight)
     return report.undefined_where(empty, value, "both sources are constant")
+
+
+def _sums(t: Triplet, form: Form) -> tuple[Array, Array, Array]:
+    """Sum the quality, quality times weight, and the weight over all windows."""
+
+    def make() -> tuple[Array, Array, Array]:
+        quality = weighted = whole = 0.0
+        for strip in t.strips(BLOCK if form == "bristol" else WINDOW):
+            of_window, weight = _quality(strip, form)
+            quality = quality + t.total(of_window)
+            weighted = weighted + t.total(weight * of_window)
+            whole = whole + t.total(weight)
+        return quality, weighted, whole
+
+    return t.once(("piella", form), make)
 
 
 def _quality(t: Triplet, form: Form) -> tuple[Array, Array]:
     """Quality of every window and the larger of the two source variances."""
-
-    def make() -> tuple[Array, Array]:
-        xp = t.xp
-        (like_a, var_a), (like_b, var_b) = _compared(t, "a", form), _compared(t, "b", form)
-        both = var_a + var_b
-        flat = both == 0
-        share = xp.where(
-            flat, xp.full_like(both, 0.5), var_a / xp.where(flat, xp.ones_like(both), both)
-        )
-        quality = share * like_a + (1 - share) * like_b
-        return quality, xp.maximum(var_a, var_b)
-
-    return t.once(("piella", form), make)
+    xp = t.xp
+    (like_a, var_a), (like_b, var_b) = _compared(t, "a", form), _compared(t, "b", form)
+    both = var_a + var_b
+    flat = both == 0
+    share = xp.where(
+        flat, xp.full_like(both, 0.5), var_a / xp.where(flat, xp.ones_like(both), both)
+    )
+    quality = share * like_a + (1 - share) * like_b
+    return quality, xp.maximum(var_a, var_b)
 
 
 def _compared(t: Triplet, source: Name, form: Form) -> tuple[Array, Array]:
@@ -229,18 +233,19 @@ def _compared(t: Triplet, source: Name, form: Form) -> tuple[Array, Array]:
     if form == "bristol":
         pixels = BLOCK**2
         total, squares = t.window_total(source, BLOCK), t.window_total(source, BLOCK, 2)
-        similar, variance = (
-            index_map(t, source, "fused"),
-            squares / pixels - (total / pixels) ** 2,
-        )
+        similar, variance = index_map(t, source), squares / pixels - (total / pixels) ** 2
     else:
         moments = t.gaussian_moments(source, "fused", WINDOW, SIGMA)
         similar, variance = similarity_map(moments), moments.var_x
     return similar, t.xp.where(variance < FLAT, t.xp.zeros_like(variance), variance)
 
 
-def _prewitt(t: Triplet, image: Array) -> Array:
-    xp = t.xp
+def _sobel(image: Array, xp: Any) -> Array:
+    gx, gy = sobel_of_padded(pad(image, xp))
+    return xp.sqrt(gx**2 + gy**2)
+
+
+def _prewitt(image: Array, xp: Any) -> Array:
     padded = pad(image, xp)
     columns = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     rows = padded[:, :, :-2] + padded[:, :, 1:-1] + padded[:, :, 2:]

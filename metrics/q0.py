@@ -58,21 +58,17 @@ def q0(t: Triplet) -> Array:
     .. [1] Z. Wang, A. C. Bovik, "A universal image quality index," IEEE Signal Process. Lett.
        9(3), 81-84, 2002. doi:10.1109/97.995823
     """
-    return (quality_index(t, "a", "fused") + quality_index(t, "b", "fused")) / 2
+    total = t.window_mean(WINDOW, lambda strip: index_map(strip, "a") + index_map(strip, "b"))
+    return total / 2
 
 
-def quality_index(t: Triplet, x: Name, y: Name) -> Array:
-    """Universal quality index of two images, shape (N,)."""
-    return t.mean(index_map(t, x, y))
-
-
-def index_map(t: Triplet, x: Name, y: Name) -> Array:
-    """Universal quality index of every full window, shape (N, H - 7, W - 7)."""
+def index_map(t: Triplet, source: Name) -> Array:
+    """Universal quality index of every full window of a source and the fused image."""
     xp = t.xp
     pixels = WINDOW**2
-    sum_x, sum_y = t.window_total(x, WINDOW), t.window_total(y, WINDOW)
-    sum_xx, sum_yy = t.window_total(x, WINDOW, 2), t.window_total(y, WINDOW, 2)
-    sum_xy = window_sums(t[x] * t[y], WINDOW)
+    sum_x, sum_y = t.window_total(source, WINDOW), t.window_total("fused", WINDOW)
+    sum_xx, sum_yy = t.window_total(source, WINDOW, 2), t.window_total("fused", WINDOW, 2)
+    sum_xy = window_sums(t[source] * t.fused, WINDOW)
     product = sum_x * sum_y
     squares = sum_x**2 + sum_y**2
     spread = pixels * (sum_xx + sum_yy) - squares

@@ -92,6 +92,11 @@ def q_c(t: Triplet, *, form: Form = "liu", flat: Flat = "octave") -> Array:
     require_choice("flat", flat, Flat)
     if form == "cvejic":
         return _in_blocks(t)
+    return t.window_mean(WINDOW, lambda strip: _quality(strip, flat))
+
+
+def _quality(t: Triplet, flat: Flat) -> Array:
+    """Quality of every window."""
     xp = t.xp
     like_a, like_b = local_similarity(t, "a", "fused"), local_similarity(t, "b", "fused")
     cov_a, cov_b = local_moments(t, "a", "fused").cov, local_moments(t, "b", "fused").cov
@@ -108,7 +113,7 @@ def q_c(t: Triplet, *, form: Form = "liu", flat: Flat = "octave") -> Array:
     beyond = xp.where(cov_a == 0, 0.5 * one, xp.where(cov_a > 0, 2 * one, -one))
     share = xp.where(both == 0, beyond, cov_a / xp.where(both == 0, one, both))
     quality = share * like_a + (1 - share) * like_b
-    return t.mean(xp.where(share < 0, zero, xp.where(share > 1, one, quality)))
+    return xp.where(share < 0, zero, xp.where(share > 1, one, quality))
 
 
 def _flat_windows(t: Triplet) -> Array:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,9 @@ from fusebench.metrics._primitives import (
     inverse_columns,
     inverse_rows,
     medians,
-    smooth_to_border,
+    smooth,
 )
-from fusebench.metrics._triplet import Name, Triplet
+from fusebench.metrics._triplet import STRIP, Name, Triplet
 
 # Log-Gabor filters of Kovesi: wavelengths of the scales in pixels, and widths of the filters as
 # ratios to the frequency and to the angle between two orientations.
@@ -37,8 +37,6 @@ DEVIATIONS, OVERESTIMATED = 2.0, 1.7
 # A feature on a single scale is discounted.
 SPREAD, SPREAD_SLOPE = 0.5, 10.0
 LITTLE, TINIEST = 1e-4, 1e-300
-# Pixels that are worked on at a time.
-STRIP = 2**15
 
 # A source pixel has a feature where its phase congruency is above this.
 FEATURE = 0.1
@@ -65,9 +63,8 @@ class _Orientation:
     """
 
     angle: float
-    even: Array
-    # Turned by -90 degrees, which makes its images real.
-    odd: Array
+    even: NDArray[np.float64]
+    odd: NDArray[np.float64]
     # Noise threshold for an image whose median squared response on the finest scale is 1.
     threshold: float
 
@@ -77,11 +74,11 @@ class _Bank:
     """Filters of all scales and orientations, in half transforms.
 
     The radial factors differ between the sides of the spectrum for images of odd size only; that
-    is `skew`, and None otherwise.
+    is `skew`, and empty otherwise.
     """
 
-    radial: list[Array]
-    skew: list[Array] | None
+    radial: list[NDArray[np.float64]]
+    skew: list[NDArray[np.float64]]
     orientations: list[_Orientation]
 
 
@@ -157,35 +154,56 @@ def q_p(t: Triplet) -> Array:
     none = count == 0
     value = 1.0
     for kind in ("congruency", "edge", "corner"):
-        of_fused = getattr(fused, kind)
         maps = [getattr(a, kind), getattr(b, kind)]
         maps.append(xp.where(of_a, *maps))
-        best = _best_correlation(maps, masks, of_fused, xp)
-        value = value * t.total(best) / xp.where(none, xp.ones_like(count), count)
+        total = _best_correlation(maps, masks, getattr(fused, kind), xp)
+        value = value * total / xp.where(none, xp.ones_like(count), count)
     value = t.undefined_where(none, value, "no source has a feature")
     return t.undefined_where(t.constant("fused"), value, "the fused image is constant")
 
 
 def _best_correlation(maps: list[Array], masks: list[Array], fused: Array, xp: Any) -> Array:
-    """Largest local correlation of maps with the fused one; 0 in pixels outside of a mask."""
-    taps = gaussian_taps(WINDOW, SIGMA)
+    """Largest local correlation of maps with the fused one, summed over the pixels in a mask."""
+    taps, reach = gaussian_taps(WINDOW, SIGMA), WINDOW // 2
+    count, height, width = fused.shape
+
+    def surrounded(image: Array) -> Array:
+        wide = xp.zeros(
+            (count, height + 2 * reach, width + 2 * reach), dtype=image.dtype, device=device(image)
+        )
+        wide[:, reach:-reach, reach:-reach] = image
+        return wide
 
     def mean(image: Array) -> Array:
-        return smooth_to_border(image, taps, "zero")
+        return smooth(image, taps)
 
-    zero = xp.zeros_like(fused)
-    mean_f = mean(fused)
-    var_f = mean(fused**2) - mean_f**2
-    best = None
-    for values, mask in zip(maps, masks, strict=True):
-        image = values * xp.astype(mask, xp.float64)
-        mean_s = mean(image)
-        var_s = mean(image**2) - mean_s**2
-        cov = mean(image * fused) - mean_s * mean_f
-        correlation = (cov + C) / (xp.sqrt(xp.abs(var_s * var_f)) + C)
-        correlation = xp.where(mask, correlation, zero)
-        best = correlation if best is None else xp.maximum(best, correlation)
-    return best
+    images = [surrounded(v * xp.astype(m, v.dtype)) for v, m in zip(maps, masks, strict=True)]
+    fused = surrounded(fused)
+    total = 0.0
+    for rows in _strips(maps[0]):
+        above_and_below = slice(rows.start, rows.stop + 2 * reach)
+        f = fused[:, above_and_below]
+        mean_f = mean(f)
+        var_f = mean(f**2) - mean_f**2
+        best = xp.zeros_like(mean_f)
+        for index, (image, mask) in enumerate(zip(images, masks, strict=True)):
+            s, inside = image[:, above_and_below], mask[:, rows]
+            mean_s = mean(s)
+            var_s = mean(s**2) - mean_s**2
+            cov = mean(s * f) - mean_s * mean_f
+            correlation = (cov + C) / (xp.sqrt(xp.abs(var_s * var_f)) + C)
+            correlation = xp.where(inside, correlation, xp.zeros_like(correlation))
+            best = correlation if index == 0 else xp.maximum(best, correlation)
+        total = total + xp.sum(best, axis=(-2, -1))
+    return total
+
+
+def _strips(images: Array) -> Iterator[slice]:
+    """Rows that are worked on at a time, to stay in the processor's cache."""
+    count, height, width = images.shape
+    step = height if is_torch_array(images) else max(1, STRIP // (count * width))
+    for top in range(0, height, step):
+        yield slice(top, min(top + step, height))
 
 
 # -- phase congruency -----------------------------------------------------------------------------
@@ -193,48 +211,51 @@ def _best_correlation(maps: list[Array], masks: list[Array], fused: Array, xp: A
 
 def _features(t: Triplet) -> dict[Name, _Features]:
     """Features of all three images, which share the filters."""
-    xp = t.xp
-    count, height, width = t.shape
+    _, height, width = t.shape
+    bank = _bank(height, width)
     names: tuple[Name, ...] = ("a", "b", "fused")
-    bank = _bank(t)
-    sums = {name: [xp.zeros_like(t.a) for _ in range(5)] for name in names}
+    return {name: _features_of(t[name], bank, t.xp) for name in names}
+
+
+def _features_of(image: Array, bank: _Bank, xp: Any) -> _Features:
+    count, height, width = image.shape
+    where = device(image)
     # The image less its first pixel: the spectrum of a constant one then is 0, without noise.
-    spectra = {name: fourier(t[name] - t[name][:, :1, :1]) for name in names}
-    scales = {name: [spectra[name] * radial for radial in bank.radial] for name in names}
-    # Room for the even and the odd response of each scale, used again and again, and worked on by
-    # strips of rows, which stay in the processor's cache.
-    shape = (count, 2 * len(WAVELENGTHS), *spectra["a"].shape[1:])
-    room = xp.zeros(shape, dtype=xp.complex128, device=device(t.a))
-    rows = height if is_torch_array(t.a) else max(1, STRIP // width)
-    for orientation, name in itertools.product(bank.orientations, names):
-        for index, scale in enumerate(scales[name]):
-            xp.multiply(scale, orientation.even, out=room[:, 2 * index])
-            xp.multiply(scale, orientation.odd, out=room[:, 2 * index + 1])
-            if bank.skew is not None:
-                skew = spectra[name] * bank.skew[index]
-                room[:, 2 * index] += 1j * skew * orientation.odd
-                room[:, 2 * index + 1] += -1j * skew * orientation.even
-        responses = inverse_columns(room)
-        finest = inverse_rows(responses[:, :2], width)
-        noise = orientation.threshold * xp.sqrt(medians(finest[:, 0] ** 2 + finest[:, 1] ** 2))
-        for top in range(0, height, rows):
-            strip = slice(top, top + rows)
-            others = inverse_rows(responses[:, 2:, strip], width)
-            parts = [finest[:, index, strip] for index in range(2)]
-            parts += [others[:, index] for index in range(others.shape[1])]
-            _add(
-                [total[:, strip] for total in sums[name]],
-                list(zip(parts[::2], parts[1::2], strict=True)),
-                noise[:, None, None],
-                orientation.angle,
-                xp,
-            )
-    return {name: _moments(*total) for name, total in sums.items()}
+    spectrum = fourier(image - image[:, :1, :1])
+    even = [spectrum * xp.asarray(radial, device=where) for radial in bank.radial]
+    # Odd filters turned by -90 degrees make real images.
+    odd = [-1j * scale for scale in even]
+    skew = [spectrum * xp.asarray(values, device=where) for values in bank.skew]
+    # Room for the even and the odd response on each scale, used for one orientation after another.
+    shape = (count, 2, *spectrum.shape[1:])
+    rooms = [xp.zeros(shape, dtype=xp.complex128, device=where) for _ in WAVELENGTHS]
+    finest = xp.zeros((count, 2, height, width), dtype=xp.float64, device=where)
+    power = xp.zeros_like(image)
+    sums = [xp.zeros_like(image) for _ in range(5)]
+    for orientation in bank.orientations:
+        on_even = xp.asarray(orientation.even, device=where)
+        on_odd = xp.asarray(orientation.odd, device=where)
+        for scale, room in enumerate(rooms):
+            xp.multiply(even[scale], on_even, out=room[:, 0])
+            xp.multiply(odd[scale], on_odd, out=room[:, 1])
+            if skew:
+                room[:, 0] += skew[scale] * on_odd
+                room[:, 1] += -1j * skew[scale] * on_even
+        responses = [inverse_columns(room) for room in rooms]
+        for rows in _strips(image):
+            pair = inverse_rows(responses[0][:, :, rows], width)
+            finest[:, :, rows] = pair
+            power[:, rows] = pair[:, 0] ** 2 + pair[:, 1] ** 2
+        noise = orientation.threshold * xp.sqrt(medians(power))
+        for rows in _strips(image):
+            pairs = [finest[:, :, rows]]
+            pairs += [inverse_rows(room[:, :, rows], width) for room in responses[1:]]
+            strips = [total[:, rows] for total in sums]
+            _add(strips, pairs, noise[:, None, None], orientation.angle, xp)
+    return _moments(sums, xp)
 
 
-def _add(
-    sums: list[Array], pairs: list[tuple[Array, Array]], noise: Array, angle: float, xp: Any
-) -> None:
+def _add(sums: list[Array], pairs: list[Array], noise: Array, angle: float, xp: Any) -> None:
     """Add to the sums, in place, what the responses in one orientation contribute.
 
     Parameters
@@ -242,27 +263,29 @@ def _add(
     sums : list of float64 array, shape (N, H, W)
         Of the energy in phase above the noise, of the amplitude, and of their ratio's square along
         x, along y and mixed.
-    pairs : list of (even, odd), float64 arrays, shape (N, H, W)
-        Responses from fine to coarse.
+    pairs : list of float64 array, shape (N, 2, H, W)
+        Even and odd responses from fine to coarse.
     noise : float64 array, shape (N, 1, 1)
     angle : float
     xp : array namespace
     """
-    sum_even, sum_odd = pairs[0]
+    sum_even, sum_odd = pairs[0][:, 0], pairs[0][:, 1]
     amplitude = strongest = xp.sqrt(sum_even**2 + sum_odd**2)
-    for even, odd in pairs[1:]:
+    for pair in pairs[1:]:
+        even, odd = pair[:, 0], pair[:, 1]
         sum_even, sum_odd = sum_even + even, sum_odd + odd
         length = xp.sqrt(even**2 + odd**2)
         amplitude = amplitude + length
         strongest = xp.maximum(strongest, length)
     # Each response is split along their mean direction and across it.
     square = sum_even**2 + sum_odd**2
-    across = 0.0
-    for even, odd in pairs:
-        across = across + xp.abs(even * sum_odd - odd * sum_even)
-    energy = (square - across) / (xp.sqrt(square) + LITTLE)
-    spread = amplitude / (strongest + LITTLE) / len(WAVELENGTHS)
-    energy = xp.clip(energy - noise, 0.0, None) / (1 + xp.exp((SPREAD - spread) * SPREAD_SLOPE))
+    energy = square
+    for pair in pairs:
+        energy = energy - xp.abs(pair[:, 0] * sum_odd - pair[:, 1] * sum_even)
+    energy = energy / (xp.sqrt(square) + LITTLE)
+    spread = amplitude / (strongest + LITTLE)
+    steep = xp.exp(SPREAD_SLOPE * SPREAD - (SPREAD_SLOPE / len(WAVELENGTHS)) * spread)
+    energy = xp.clip(energy - noise, 0.0, None) / (1 + steep)
     # Where nothing answers the ratio is 0; elsewhere the summand changes nothing.
     square = (energy / (amplitude + TINIEST)) ** 2
     cosine, sine = math.cos(angle), math.sin(angle)
@@ -273,23 +296,27 @@ def _add(
     sums[4] += cosine * sine * square
 
 
-def _moments(
-    energy: Array, amplitude: Array, along_x: Array, along_y: Array, mixed: Array
-) -> _Features:
+def _moments(sums: list[Array], xp: Any) -> _Features:
+    """Turn the sums into features, in place."""
     half = ORIENTATIONS / 2
-    along_x, along_y, mixed = along_x / half, along_y / half, mixed / ORIENTATIONS
-    both = along_x + along_y
-    root = (mixed**2 + (along_x - along_y) ** 2) ** 0.5 + LITTLE
-    return _Features(energy / (amplitude + LITTLE), (both + root) / 2, (both - root) / 2)
+    for rows in _strips(sums[0]):
+        energy, amplitude, along_x, along_y, mixed = (total[:, rows] for total in sums)
+        energy /= amplitude + LITTLE
+        along_x /= half
+        along_y /= half
+        both = along_x + along_y
+        root = xp.sqrt((mixed / ORIENTATIONS) ** 2 + (along_x - along_y) ** 2) + LITTLE
+        along_x[...] = (both + root) / 2
+        along_y[...] = (both - root) / 2
+    return _Features(congruency=sums[0], edge=sums[2], corner=sums[3])
 
 
 # -- filters --------------------------------------------------------------------------------------
 
 
-def _bank(t: Triplet) -> _Bank:
-    xp = t.xp
-    _, height, width = t.shape
-    on = device(t.a)
+# The bank of one size takes as much memory as ten images.
+@lru_cache(maxsize=1)
+def _bank(height: int, width: int) -> _Bank:
     here, there = (_grid(height, width, opposite) for opposite in (False, True))
     even_sizes = height % 2 == width % 2 == 0
     radial = list(_radial(*here))
@@ -319,19 +346,8 @@ def _bank(t: Triplet) -> _Bank:
         # energy of noise on all scales together.
         deviation = math.sqrt(float((summed**2 * counts).sum()) / (power * math.log(2)))
         mean = math.sqrt(math.pi / 2) + DEVIATIONS * math.sqrt(2 - math.pi / 2)
-        orientations.append(
-            _Orientation(
-                angle,
-                xp.asarray(even, device=on),
-                xp.asarray(-1j * odd, device=on),
-                deviation * mean / OVERESTIMATED,
-            )
-        )
-    return _Bank(
-        [xp.asarray(values, device=on) for values in radial],
-        None if even_sizes else [xp.asarray(values, device=on) for values in skew],
-        orientations,
-    )
+        orientations.append(_Orientation(angle, even, odd, deviation * mean / OVERESTIMATED))
+    return _Bank(radial, skew, orientations)
 
 
 def _grid(

@@ -71,6 +71,11 @@ def q_y(t: Triplet) -> Array:
        context enhancement in night vision: a comparative study," IEEE Trans. Pattern Anal. Mach.
        Intell. 34(1), 94-109, 2012. doi:10.1109/TPAMI.2011.109
     """
+    return t.window_mean(WINDOW, _quality)
+
+
+def _quality(t: Triplet) -> Array:
+    """Quality of every window."""
     xp = t.xp
     sources = local_moments(t, "a", "b")
     like_a = local_similarity(t, "a", "fused")
@@ -82,7 +87,7 @@ def q_y(t: Triplet) -> Array:
     )
     mixed = share_a * like_a + (1 - share_a) * like_b
     alike = local_similarity(t, "a", "b") >= ALIKE
-    return t.mean(xp.where(alike, mixed, xp.maximum(like_a, like_b)))
+    return xp.where(alike, mixed, xp.maximum(like_a, like_b))
 
 
 def local_moments(t: Triplet, x: Name, y: Name) -> Moments:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from fusebench.bench.types import Array
 from fusebench.metrics._base import metric, require_choice
-from fusebench.metrics._triplet import Gradient, Name, Triplet, gradient_of, pad
+from fusebench.metrics._triplet import Gradient, Triplet, gradient_of, sobel_of_padded
 
 Form = Literal["paper", "liu", "bristol"]
 Scale = Literal["levels", "unit"]
@@ -91,19 +91,21 @@ def qabf(t: Triplet, *, form: Form = "paper", scale: Scale = "levels") -> Array:
     require_choice("form", form, Form)
     require_choice("scale", scale, Scale)
     xp = t.xp
-
-    def gradient(name: Name) -> Gradient:
-        return t.sobel(name) if scale == "levels" else _unit_sobel(t, name)
-
-    a, b, f = gradient("a"), gradient("b"), gradient("fused")
-    total = t.total(a.strength + b.strength)
+    gradient = _sobel if scale == "levels" else _unit_sobel
+    kept = total = 0.0
+    for strip in t.strips(3, "zero"):
+        a, b, f = (gradient(image, xp) for image in (strip.a, strip.b, strip.fused))
+        total = total + t.total(a.strength + b.strength)
+        if form == "liu":
+            kept = kept + t.total(_liu(a, b, f, xp))
+        else:
+            keep = preservation if form == "paper" else _bristol
+            kept = kept + t.total(keep(a, f, xp) * a.strength + keep(b, f, xp) * b.strength)
     empty = total == 0
-    if form == "liu":
-        quality = _liu(t, a, b, f)
-    else:
-        keep = preservation if form == "paper" else _bristol
-        kept = keep(a, f, xp) * a.strength + keep(b, f, xp) * b.strength
-        quality = t.total(kept) / xp.where(empty, xp.ones_like(total), total)
+    pixels = t.shape[1] * t.shape[2]
+    # In the code of Liu et al. every pixel has a ratio of its own, of which this is the mean.
+    weight = xp.full_like(total, float(pixels)) if form == "liu" else total
+    quality = kept / xp.where(empty, xp.ones_like(total), weight)
     return t.undefined_where(empty, quality, "no source has an edge")
 
 
@@ -111,7 +113,7 @@ def preservation(s: Gradient, f: Gradient, xp: Any) -> Array:
     """How well each edge of a source is kept, shape (N, H, W)."""
     ratio, equal = _ratio(s, f, xp)
     ratio = xp.where(equal, s.strength, ratio)
-    turn = 1 - xp.abs(s.orientation - f.orientation) / (xp.pi / 2)
+    turn = 1 - xp.abs(s.orientation - f.orientation) * (2 / xp.pi)
     return _sigmoid(ratio, _PAPER[0], xp) * _sigmoid(turn, _PAPER[1], xp)
 
 
@@ -122,8 +124,7 @@ def _bristol(s: Gradient, f: Gradient, xp: Any) -> Array:
     return xp.sqrt(strength * _sigmoid(_folded(s, f, xp), _BRISTOL[1], xp))
 
 
-def _liu(t: Triplet, a: Gradient, b: Gradient, f: Gradient) -> Array:
-    xp = t.xp
+def _liu(a: Gradient, b: Gradient, f: Gradient, xp: Any) -> Array:
     kept = weight = 0.0
     strength_f = f.strength
     for s in (a, b):
@@ -136,7 +137,7 @@ def _liu(t: Triplet, a: Gradient, b: Gradient, f: Gradient) -> Array:
         turn = _folded(_steep(s, xp), _steep(f, xp), xp)
         kept = kept + strength_s * _sigmoid(ratio, _LIU[0], xp) * _sigmoid(turn, _LIU[1], xp)
         weight = weight + strength_s
-    return t.mean(kept / weight)
+    return kept / weight
 
 
 def _steep(g: Gradient, xp: Any) -> Gradient:
@@ -158,32 +159,32 @@ def _ratio(s: Gradient, f: Gradient, xp: Any) -> tuple[Array, Array]:
     """Weaker over stronger edge, and where both are equal."""
     weaker, stronger = xp.minimum(s.strength, f.strength), xp.maximum(s.strength, f.strength)
     equal = weaker == stronger
-    return weaker / xp.where(equal, xp.ones_like(stronger), stronger), equal
+    return weaker / xp.where(equal, 1.0, stronger), equal
 
 
-def _unit_sobel(t: Triplet, name: Name) -> Gradient:
+def _sobel(padded: Array, xp: Any) -> Gradient:
+    return gradient_of(*sobel_of_padded(padded), xp)
+
+
+def _unit_sobel(padded: Array, xp: Any) -> Gradient:
     """Sobel gradients of an image in [0, 1], with sums in the order of MATLAB's conv2.
 
     Flat areas get responses around 1e-17 whose orientation depends on that order alone.
     """
-
-    def make() -> Gradient:
-        padded = pad(t[name] / 255.0, t.xp)
-        _, height, width = t.shape
-        responses = []
-        for kernel in (
-            ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0)),
-            ((1.0, 2.0, 1.0), (0.0, 0.0, 0.0), (-1.0, -2.0, -1.0)),
-        ):
-            total = t.xp.zeros_like(t[name])
-            for column in range(3):
-                for row in range(3):
-                    part = padded[:, 2 - row : 2 - row + height, 2 - column : 2 - column + width]
-                    total = total + kernel[row][column] * part
-            responses.append(total)
-        return gradient_of(responses[0], responses[1], t.xp)
-
-    return t.once(("unit sobel", name), make)
+    unit = padded / 255.0
+    height, width = unit.shape[1] - 2, unit.shape[2] - 2
+    responses = []
+    for kernel in (
+        ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0)),
+        ((1.0, 2.0, 1.0), (0.0, 0.0, 0.0), (-1.0, -2.0, -1.0)),
+    ):
+        total = xp.zeros_like(unit[:, :height, :width])
+        for column in range(3):
+            for row in range(3):
+                part = unit[:, 2 - row : 2 - row + height, 2 - column : 2 - column + width]
+                total = total + kernel[row][column] * part
+        responses.append(total)
+    return gradient_of(responses[0], responses[1], xp)
 
 
 def _sigmoid(x: Array, constants: Sigmoid, xp: Any) -> Array:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from fusebench.bench.types import Array
 from fusebench.metrics._base import metric, require_choice
-from fusebench.metrics._triplet import Triplet
+from fusebench.metrics._triplet import Name, Triplet
 
 Arithmetic = Literal["signed", "saturated"]
 
@@ -56,22 +57,45 @@ def scd(t: Triplet, *, arithmetic: Arithmetic = "signed") -> Array:
        doi:10.1016/j.aeue.2015.09.004
     """
     require_choice("arithmetic", arithmetic, Arithmetic)
-    from_b, from_a = t.fused - t.b, t.fused - t.a
-    if arithmetic == "saturated":
-        from_b, from_a = (t.xp.clip(x, 0.0, None) for x in (from_b, from_a))
-    value_a, flat_a = correlation(from_b, t.a, t)
-    value_b, flat_b = correlation(from_a, t.b, t)
+
+    def difference(strip: Triplet, source: Name) -> Array:
+        values = strip.fused - strip[source]
+        return values if arithmetic == "signed" else strip.xp.clip(values, 0.0, None)
+
+    value_a, flat_a = correlation(t, lambda strip: (difference(strip, "b"), strip.a))
+    value_b, flat_b = correlation(t, lambda strip: (difference(strip, "a"), strip.b))
     reason = "a source, or the difference of the fused image from one, is constant"
     return t.undefined_where(flat_a | flat_b, value_a + value_b, reason)
 
 
-def correlation(x: Array, y: Array, t: Triplet) -> tuple[Array, Array]:
-    """Pearson correlation of two images of whole numbers, and where one of them is constant."""
+def correlation(
+    t: Triplet, images: Callable[[Triplet], tuple[Array, Array]]
+) -> tuple[Array, Array]:
+    """Pearson correlation of two images of whole numbers, and where one of them is constant.
+
+    Parameters
+    ----------
+    t : Triplet
+    images : callable
+        Gives both images of a strip.
+
+    Returns
+    -------
+    value, flat : arrays, shape (N,)
+    """
     xp = t.xp
-    flat = (xp.max(x, axis=(-2, -1)) == xp.min(x, axis=(-2, -1))) | (
-        xp.max(y, axis=(-2, -1)) == xp.min(y, axis=(-2, -1))
-    )
-    dx = x - t.mean(x)[:, None, None]
-    dy = y - t.mean(y)[:, None, None]
-    power = t.total(dx**2) * t.total(dy**2)
-    return t.total(dx * dy) / xp.sqrt(xp.where(flat, xp.ones_like(power), power)), flat
+    pixels = t.shape[1] * t.shape[2]
+    sum_x: Array = 0.0
+    sum_y: Array = 0.0
+    for strip in t.strips():
+        x, y = images(strip)
+        sum_x, sum_y = sum_x + t.total(x), sum_y + t.total(y)
+    mean_x, mean_y = ((total / pixels)[:, None, None] for total in (sum_x, sum_y))
+    xx = xy = yy = 0.0
+    for strip in t.strips():
+        x, y = images(strip)
+        dx, dy = x - mean_x, y - mean_y
+        xx, xy, yy = xx + t.total(dx**2), xy + t.total(dx * dy), yy + t.total(dy**2)
+    # Sums of whole numbers are exact, so that a constant image is nowhere off its mean.
+    flat = (xx == 0) | (yy == 0)
+    return xy / xp.sqrt(xp.where(flat, xp.ones_like(xx), xx * yy)), flat

@@ -54,14 +54,18 @@ def sd(t: Triplet, *, form: Form = "population") -> Array:
     """
     require_choice("form", form, Form)
     xp = t.xp
-    deviation = t.fused - t.mean(t.fused)[:, None, None]
+    pixels = t.shape[1] * t.shape[2]
+    mean = t.mean(t.fused)[:, None, None]
     if form == "saturated":
-        rounded = xp.floor(xp.clip(deviation, 0.0, None) + 0.5)
-        return xp.sqrt(t.mean(xp.clip(rounded**2, None, 255.0)))
-    squares = t.total(deviation**2)
+
+        def square(strip: Triplet) -> Array:
+            rounded = xp.floor(xp.clip(strip.fused - mean, 0.0, None) + 0.5)
+            return xp.clip(rounded**2, None, 255.0)
+
+        return xp.sqrt(t.window_mean(1, square))
+    squares = sum(t.total((strip.fused - mean) ** 2) for strip in t.strips())
     if form == "frobenius":
         return xp.sqrt(squares) / 255.0
-    pixels = t.shape[1] * t.shape[2]
     if form == "sample" and pixels == 1:
         return t.undefined_where(squares >= 0, squares, "one pixel has no sample deviation")
     return xp.sqrt(squares / (pixels - 1 if form == "sample" else pixels))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from fusebench.bench.types import Array
@@ -86,8 +87,7 @@ def ssim(
     """
     require_choice("form", form, Form)
     require_choice("dynamic_range", dynamic_range, DynamicRange)
-    of_a = similarity(t, "a", "fused", form, dynamic_range)
-    total = of_a + similarity(t, "b", "fused", form, dynamic_range)
+    total = similarity(t, ("a", "b"), form, dynamic_range)
     return total / 2 if halved else total
 
 
@@ -137,22 +137,22 @@ def ssim_ref(t: Triplet) -> Array:
        error visibility to structural similarity," IEEE Trans. Image Process. 13(4), 600-612,
        2004. doi:10.1109/TIP.2003.819861
     """
-    return similarity(t, "reference", "fused")
+    return similarity(t, ("reference",))
 
 
 def similarity(
-    t: Triplet, x: Name, y: Name, form: Form = "gaussian", dynamic_range: float = 255
+    t: Triplet, sources: Sequence[Name], form: Form = "gaussian", dynamic_range: float = 255
 ) -> Array:
-    """Mean structural similarity of two images, shape (N,)."""
+    """Mean structural similarity of the fused image to each source, summed, shape (N,)."""
 
-    def make() -> Array:
-        if form == "gaussian":
-            moments = t.gaussian_moments(x, y, WINDOW, SIGMA)
-        else:
-            moments = _moments_to_border(t, x, y) if form == "matlab" else _uniform_moments(t, x, y)
-        return t.mean(similarity_map(moments, dynamic_range))
+    def summed(images: Triplet, moments: Callable[[Triplet, Name], Moments]) -> Array:
+        return sum(similarity_map(moments(images, source), dynamic_range) for source in sources)
 
-    return t.once(("ssim", x, y, form, dynamic_range), make)
+    if form == "matlab":
+        return t.mean(summed(t, _moments_to_border))
+    if form == "uniform":
+        return t.window_mean(UNIFORM, lambda strip: summed(strip, _uniform_moments))
+    return t.window_mean(WINDOW, lambda strip: summed(strip, _gaussian_moments))
 
 
 def similarity_map(m: Moments, dynamic_range: float = 255) -> Array:
@@ -169,7 +169,12 @@ def contrast_map(m: Moments) -> Array:
     return (2 * m.cov + c2) / (m.var_x + m.var_y + c2)
 
 
-def _moments_to_border(t: Triplet, x: Name, y: Name) -> Moments:
+def _gaussian_moments(t: Triplet, source: Name) -> Moments:
+    """Moments of a source and the fused image under the Gaussian window, full windows only."""
+    return t.gaussian_moments(source, "fused", WINDOW, SIGMA)
+
+
+def _moments_to_border(t: Triplet, source: Name) -> Moments:
     """Moments under the Gaussian window around every pixel."""
     taps = gaussian_taps(WINDOW, SIGMA)
 
@@ -181,14 +186,14 @@ def _moments_to_border(t: Triplet, x: Name, y: Name) -> Moments:
         square = smooth_to_border(t.squared(name), taps, "replicate")
         return square - mean(name) ** 2
 
-    cov = smooth_to_border(t[x] * t[y], taps, "replicate") - mean(x) * mean(y)
-    return Moments(mean(x), mean(y), variance(x), variance(y), cov)
+    cov = smooth_to_border(t[source] * t.fused, taps, "replicate") - mean(source) * mean("fused")
+    return Moments(mean(source), mean("fused"), variance(source), variance("fused"), cov)
 
 
-def _uniform_moments(t: Triplet, x: Name, y: Name) -> Moments:
+def _uniform_moments(t: Triplet, source: Name) -> Moments:
     """Means and sample moments of all full uniform windows."""
     pixels = UNIFORM**2
-    sum_x, sum_y = t.window_total(x, UNIFORM), t.window_total(y, UNIFORM)
+    sum_x, sum_y = t.window_total(source, UNIFORM), t.window_total("fused", UNIFORM)
 
     def sample(products: Array, sums: Array) -> Array:
         return (pixels * products - sums) / (pixels * (pixels - 1))
@@ -196,7 +201,7 @@ def _uniform_moments(t: Triplet, x: Name, y: Name) -> Moments:
     return Moments(
         mean_x=sum_x / pixels,
         mean_y=sum_y / pixels,
-        var_x=sample(t.window_total(x, UNIFORM, 2), sum_x**2),
-        var_y=sample(t.window_total(y, UNIFORM, 2), sum_y**2),
-        cov=sample(window_sums(t[x] * t[y], UNIFORM), sum_x * sum_y),
+        var_x=sample(t.window_total(source, UNIFORM, 2), sum_x**2),
+        var_y=sample(t.window_total("fused", UNIFORM, 2), sum_y**2),
+        cov=sample(window_sums(t[source] * t.fused, UNIFORM), sum_x * sum_y),
     )

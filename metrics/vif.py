@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -86,52 +87,66 @@ def vif(t: Triplet, *, form: Form = "pixel") -> Array:
     require_choice("form", form, Form)
     if form == "wavelet":
         return _wavelet(t)
-    kept_a, whole_a = information(t, "a", form == "saturated")
-    kept_b, whole_b = information(t, "b", form == "saturated")
+    (kept_a, whole_a), (kept_b, whole_b) = information(t, ("a", "b"), form == "saturated")
     empty = (whole_a == 0) | (whole_b == 0)
     one = t.xp.ones_like(whole_a)
     value = kept_a / t.xp.where(empty, one, whole_a) + kept_b / t.xp.where(empty, one, whole_b)
     return t.undefined_where(empty, value, "a source is constant and holds no information")
 
 
-def information(t: Triplet, source: Name, saturated: bool = False) -> tuple[Array, Array]:
-    """Information of a source kept in the fused image and in all, over all scales, shape (N,)."""
+def information(
+    t: Triplet, sources: Sequence[Name], saturated: bool = False
+) -> list[tuple[Array, Array]]:
+    """For each source its information kept in the fused image and in all, shape (N,) each."""
     xp = t.xp
-    kept = whole = 0.0
+    sums: list[tuple[Array, Array]] = [(0.0, 0.0) for _ in sources]
     for scale in range(SCALES):
-        gain, rest, signal = distortion(t, source, scale, saturated and scale == 0)
-        kept = kept + t.total(xp.log10(1 + gain**2 * signal / (rest + NOISE)))
-        whole = whole + t.total(xp.log10(1 + signal / NOISE))
-    return kept, whole
+        for strip in windows_at_scale(t, scale):
+            for index, source in enumerate(sources):
+                gain, rest, signal = distortion(strip, source, scale, saturated and scale == 0)
+                kept = t.total(xp.log(1 + gain**2 * signal / (rest + NOISE)))
+                whole = t.total(xp.log(1 + signal / NOISE))
+                sums[index] = sums[index][0] + kept, sums[index][1] + whole
+    return sums
+
+
+def windows_at_scale(t: Triplet, scale: int) -> Iterator[Triplet]:
+    """Give strips of the images on one scale, whose windows `distortion` takes."""
+    size, _ = _window(scale)
+    return _at_scale(t, scale).strips(size)
 
 
 def distortion(
     t: Triplet, source: Name, scale: int, saturated: bool = False
 ) -> tuple[Array, Array, Array]:
-    """Model of how windows of a source became those of the fused image, on one scale.
+    """Model of how windows of a source became those of the fused image.
+
+    Parameters
+    ----------
+    t : Triplet
+        Images on a scale, or a strip of them.
+    source : Name
+    scale : int
+        From 0, the finest.
+    saturated : bool
 
     Returns
     -------
     gain, rest, signal : float64 arrays, shape (N, H', W')
         Fused is gain times source plus noise of variance rest; signal is the source's variance.
     """
-
-    def make() -> tuple[Array, Array, Array]:
-        xp = t.xp
-        s, f = _at_scale(t, source, scale), _at_scale(t, "fused", scale)
-        mean_s, var_s = _moments(t, source, scale, saturated)
-        mean_f, var_f = _moments(t, "fused", scale, saturated)
-        product = _saturate(s * f, saturated, xp)
-        cov = smooth(product, gaussian_taps(*_window(scale))) - mean_s * mean_f
-        flat, zero = var_s < FLAT, xp.zeros_like(cov)
-        gain = xp.where(flat | (var_f < FLAT), zero, cov / (var_s + FLAT))
-        # A window that is turned into its negative keeps nothing.
-        gain = xp.where(gain < 0, zero, gain)
-        rest = var_f - gain * cov
-        rest = xp.where(rest <= FLAT, xp.full_like(rest, FLAT), rest)
-        return gain, rest, xp.where(flat, zero, var_s)
-
-    return t.once(("distortion", source, scale, saturated), make)
+    xp = t.xp
+    taps = gaussian_taps(*_window(scale))
+    mean_s, var_s = _moments(t, source, scale, saturated)
+    mean_f, var_f = _moments(t, "fused", scale, saturated)
+    cov = smooth(_saturate(t[source] * t.fused, saturated, xp), taps) - mean_s * mean_f
+    flat = var_s < FLAT
+    # A window that is turned into its negative keeps nothing.
+    nothing = flat | (var_f < FLAT) | (cov < 0)
+    gain = xp.where(nothing, 0.0, cov / (var_s + FLAT))
+    rest = var_f - gain * cov
+    rest = xp.where(rest <= FLAT, FLAT, rest)
+    return gain, rest, xp.where(flat, 0.0, var_s)
 
 
 def _window(scale: int) -> tuple[int, float]:
@@ -139,23 +154,23 @@ def _window(scale: int) -> tuple[int, float]:
     return size, size / 5
 
 
-def _at_scale(t: Triplet, name: Name, scale: int) -> Array:
+def _at_scale(t: Triplet, scale: int) -> Triplet:
     if scale == 0:
-        return t[name]
+        return t
+    taps = gaussian_taps(*_window(scale))
 
-    def make() -> Array:
-        finer = _at_scale(t, name, scale - 1)
-        return smooth(finer, gaussian_taps(*_window(scale)))[:, ::2, ::2]
+    def halve(image: Array) -> Array:
+        return t.xp.asarray(smooth(image, taps, step=2), copy=True)
 
-    return t.once(("vif image", name, scale), make)
+    return t.once(("vif scale", scale), lambda: _at_scale(t, scale - 1).mapped(halve))
 
 
 def _moments(t: Triplet, name: Name, scale: int, cut: bool) -> tuple[Array, Array]:
     def make() -> tuple[Array, Array]:
-        image, taps = _at_scale(t, name, scale), gaussian_taps(*_window(scale))
-        mean = smooth(image, taps)
-        variance = smooth(_saturate(image**2, cut, t.xp), taps) - mean**2
-        return mean, t.xp.where(variance < 0, t.xp.zeros_like(variance), variance)
+        taps = gaussian_taps(*_window(scale))
+        mean = smooth(t[name], taps)
+        variance = smooth(_saturate(t[name] ** 2, cut, t.xp), taps) - mean**2
+        return mean, t.xp.where(variance < 0, 0.0, variance)
 
     return t.once(("vif moments", name, scale, cut), make)
 
@@ -318,7 +333,7 @@ def vif_ref(t: Triplet) -> Array:
     .. [1] H. R. Sheikh, A. C. Bovik, "Image information and visual quality," IEEE Trans. Image
        Process. 15(2), 430-444, 2006. doi:10.1109/TIP.2005.859378
     """
-    kept, whole = information(t, "reference")
+    ((kept, whole),) = information(t, ("reference",))
     empty = whole == 0
     value = kept / t.xp.where(empty, t.xp.ones_like(whole), whole)
     return t.undefined_where(empty, value, "the reference is constant and holds no information")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fusebench.bench.types import Array
 from fusebench.metrics._base import metric
 from fusebench.metrics._triplet import Triplet
-from fusebench.metrics.vif import distortion
+from fusebench.metrics.vif import distortion, windows_at_scale
 
 # Weight of each scale, finest first.
 WEIGHTS = (1 / 2.15, 0.0, 0.15 / 2.15, 1 / 2.15)
@@ -76,10 +76,13 @@ def viff(t: Triplet) -> Array:
     for scale, weight in enumerate(WEIGHTS):
         if not weight:
             continue
-        of_a, of_b = distortion(t, "a", scale), distortion(t, "b", scale)
-        first = of_a[0] < of_b[0]
-        gain, rest, signal = (xp.where(first, x, y) for x, y in zip(of_a, of_b, strict=True))
-        kept = t.total(xp.log10(1 + gain**2 * signal / (rest + NOISE)) + LITTLE)
-        value = value + weight * kept / t.total(xp.log10(1 + signal / NOISE) + LITTLE)
+        kept = whole = 0.0
+        for strip in windows_at_scale(t, scale):
+            of_a, of_b = distortion(strip, "a", scale), distortion(strip, "b", scale)
+            first = of_a[0] < of_b[0]
+            gain, rest, signal = (xp.where(first, x, y) for x, y in zip(of_a, of_b, strict=True))
+            kept = kept + t.total(xp.log10(1 + gain**2 * signal / (rest + NOISE)) + LITTLE)
+            whole = whole + t.total(xp.log10(1 + signal / NOISE) + LITTLE)
+        value = value + weight * kept / whole
     flat = t.constant("a") | t.constant("b")
     return t.undefined_where(flat, value, "a source is constant and holds no information")

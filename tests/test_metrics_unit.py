@@ -6,14 +6,18 @@ import doctest
 import importlib
 import math
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
+from conftest import picture
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import ndimage
 
 import fusebench
 from fusebench import explain, metrics, score, score_batch
@@ -27,7 +31,15 @@ from fusebench.bench.types import (
     Needs,
     UnknownNameError,
 )
-from fusebench.metrics import METRICS, Triplet, compute_scores, load_protocol, select_metrics
+from fusebench.metrics import (
+    METRICS,
+    Triplet,
+    _triplet,
+    compute_scores,
+    load_protocol,
+    select_metrics,
+)
+from fusebench.metrics._primitives import gaussian_taps, medians, smooth
 
 A, B, FUSED = np.random.default_rng(1).integers(0, 256, (3, 48, 50), dtype=np.uint8)
 COLOUR = np.random.default_rng(2).integers(0, 256, (48, 50, 3), dtype=np.uint8)
@@ -449,9 +461,90 @@ def test_triplet_makes_a_map_once() -> None:
     triplet = Triplet(*(image[None].astype(float) for image in (A, B, FUSED)))
     assert triplet.once("map", make) is triplet.once("map", make)
     assert len(calls) == 1
-    assert triplet.sobel("a") is triplet.sobel("a")
+    moments = triplet.gaussian_moments("a", "fused", 11, 1.5)
+    assert triplet.gaussian_moments("a", "fused", 11, 1.5) is moments
     assert triplet.gaussian_moments("a", "fused", 11, 1.5) is not triplet.gaussian_moments(
         "a", "fused", 11, 2.5
     )
     assert not triplet.has_reference
     assert triplet.shape == (1, 48, 50)
+
+
+# -- strips ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def narrow_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut images into strips of five rows or so, where these have 180 columns."""
+    monkeypatch.setattr(_triplet, "STRIP", 1000)
+    # The function of this name hides the module.
+    monkeypatch.setattr(sys.modules["fusebench.metrics.q_p"], "STRIP", 1000)
+
+
+@pytest.mark.parametrize("slug", [record.slug for record in METRICS])
+def test_strips_change_nothing(slug: str, narrow_strips: None) -> None:
+    images = [picture(seed, 171, 180) for seed in range(4)]
+    images[0][40:80, 30:90] = 255
+    *triple, reference = images
+    in_strips = score(*triple, slug, reference=reference)[slug]
+    # Tensors are never cut.
+    whole = compute_scores(
+        Triplet(*(torch.as_tensor(image[None]).double() for image in images)),
+        [METRICS[slug]],
+        load_protocol("canonical"),
+    )
+    assert in_strips == pytest.approx(whole[slug][0].value, rel=1e-10)
+
+
+@pytest.mark.parametrize("window", [1, 2, 3, 7, 12])
+@pytest.mark.parametrize("pixels", [1, 30, 100, 10_000])
+def test_strips_hold_every_window_once(window: int, pixels: int) -> None:
+    rows = np.broadcast_to(np.arange(12.0)[:, None], (1, 12, 5))
+    found = [
+        tuple(strip.b[0, top : top + window, 0])
+        for strip in Triplet(rows, rows, rows).strips(window, pixels=pixels)
+        for top in range(strip.b.shape[1] - window + 1)
+    ]
+    assert found == [tuple(range(top, top + window)) for top in range(12 - window + 1)]
+
+
+@pytest.mark.parametrize(
+    ("border", "mode"),
+    [
+        ("zero", {"mode": "constant"}),
+        ("replicate", {"mode": "edge"}),
+        ("mirror", {"mode": "reflect"}),
+        ("extrapolate", {"mode": "reflect", "reflect_type": "odd"}),
+    ],
+)
+def test_borders_are_those_of_numpy(border: Any, mode: dict[str, Any]) -> None:
+    image = picture(3, 9, 7).astype(float)
+    expected = np.pad(image, 1, **mode)
+    for pixels in (1, 20, 1000):
+        strips = list(Triplet(*[image[None]] * 3).strips(3, border, pixels))
+        parts = [strip.fused[0, 1:-1] for strip in strips]
+        found = np.vstack([strips[0].fused[0, :1], *parts, strips[-1].fused[0, -1:]])
+        assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_smooth_keeps_every_second_window(step: int) -> None:
+    image, taps = picture(1, 20, 23).astype(float), gaussian_taps(5, 1.0)
+    expected = ndimage.correlate(image, np.outer(taps, taps))[2:-2, 2:-2][::step, ::step]
+    assert_allclose(smooth(image[None], taps, step)[0], expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4096, 50_001, 60_000])
+@pytest.mark.parametrize("kind", ["any", "constant", "few", "sorted", "periodic"])
+def test_medians_are_those_of_numpy(count: int, kind: str) -> None:
+    values = np.random.default_rng(count).normal(size=(1, count))
+    if kind == "constant":
+        values[:] = 3.5
+    elif kind == "few":
+        values = np.round(values)
+    elif kind == "sorted":
+        values.sort()
+    elif kind == "periodic":
+        # A sample of every k-th value sees high ones only.
+        values[:, :: count // 4096 + 1] += 100
+    assert medians(values[:, None])[0] == np.median(values)

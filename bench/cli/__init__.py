@@ -11,6 +11,7 @@ import typer
 import fusebench
 from fusebench.bench.cli import (
     audit,
+    bench,
     compare,
     datasets,
     diagnose,
@@ -65,6 +66,7 @@ app.command("audit")(audit.audit)
 app.command("export")(export.export_scores)
 app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.add_typer(bench.app, name="bench")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(methods.app, name="methods")
 app.add_typer(weights.app, name="weights")
