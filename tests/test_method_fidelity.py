@@ -14,8 +14,7 @@ from evidence import EVIDENCE
 from fusebench.methods import METHODS
 
 # Nobody published outputs of these that we could compare with.
-NOTHING_TO_COMPARE = {"average", "maximum", "mertens", "pca"}
-NOTHING_TO_COMPARE = {"average", "dwt_sr", "wavelet"}
+NOTHING_TO_COMPARE = {"average", "dwt_sr", "maximum", "mertens", "pca", "wavelet"}
 
 # What the figures must be at least, for each comparison of a method in its order: share of pixels
 # within one level, mean difference.
