@@ -34,18 +34,12 @@ SLUGS = METHODS.slugs
 
 # Methods that do not give an image back when they fuse it with itself, and why not.
 _LEARNED = "what comes out of a network is near what went in, and no more"
-NOT_IDENTITY: dict[str, str] = {
-    "ifevip": "it adds the bright features of one source to the other",
-    **{m.slug: _LEARNED for m in METHODS if m.weights},
-}
-
-# Methods that put the strongest detail of either source into the result.
-DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff", "tif", "vsmwls", "cbf", "hybrid_msd")
 _LOSSY = "what its codes leave out of the image is lost"
 # With a tolerance of a fraction of a grey level dictionaries give patches back.
 EXACT_DICTIONARIES = ("asr", "dwt_sr", "lp_sr", "rp_sr", "sr")
 NOT_IDENTITY: dict[str, str] = {
     **{m.slug: _LEARNED for m in METHODS if m.weights and m.slug not in EXACT_DICTIONARIES},
+    "ifevip": "it adds the bright features of one source to the other",
     "csmca": _LOSSY,
     "csr": _LOSSY,
     "gmc": "its result is stretched to the full range",
@@ -62,6 +56,10 @@ DETAIL_KEEPING = (
     "nsct",
     "gff",
     "mgff",
+    "tif",
+    "vsmwls",
+    "cbf",
+    "hybrid_msd",
     "sr",
     "lp_sr",
     "rp_sr",
