@@ -294,13 +294,13 @@ def meyer_taps() -> NDArray[np.float64]:
 def _mutual_information(t: Triplet, feature: Callable[[Name], Array]) -> Array:
     """Agreement of the windows of two sources with those of the fused image, shape (N,)."""
     xp = t.xp
-    features = [feature("a"), feature("b"), feature("fused")]
-    count, height, width = features[0].shape
+    features = xp.stack([feature("a"), feature("b"), feature("fused")])
+    _, count, height, width = features.shape
     height, width = height - WINDOW + 1, width - WINDOW + 1
-    total = xp.zeros_like(features[0][:, 0, 0])
-    step = max(1, windows_at_once(features[0]) // (count * width))
+    total = xp.zeros_like(features[0, :, 0, 0])
+    step = max(1, windows_at_once(features) // (count * width))
     for top in range(0, height, step):
-        rows = xp.stack([image[:, top : top + step + WINDOW - 1] for image in features])
+        rows = features[:, :, top : top + step + WINDOW - 1]
         shown = rows.shape[2] - WINDOW + 1
         # Read column by column, as MATLAB does.
         windows = xp.stack(

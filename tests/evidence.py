@@ -241,7 +241,11 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     ),
     "csmca": (Evidence(octave("CSMCA")),),
     "csr": (Evidence(octave("CSR"), {"task": "ivif"}),),
-    "cvt": (Evidence(octave("CVT")),),
+    # Published in a folder named after another method; they are curvelet images.
+    "cvt": (
+        Evidence(octave("CVT")),
+        Evidence(matlab(("road1", "road1_MSTSR"), ("road5", "road5_MSTSR"))),
+    ),
     "datfuse": (Evidence(deep("DATFuse")),),
     "deepfuse": (Evidence(deep("DeepFuse")),),
     "deepfuse_li": (Evidence(deep("DeepFuse-hli")),),

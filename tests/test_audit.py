@@ -42,7 +42,7 @@ from fusebench.bench.store import Store
 from fusebench.bench.suite import MethodChoice, Suite
 from fusebench.bench.types import InputError, MissingDataError, UnknownNameError
 from fusebench.leaderboard.board import find_evaluations, ranking
-from fusebench.metrics import explain
+from fusebench.metrics import explain, load_protocol, protocol_names
 
 METRICS = ("en", "sd", "sf", "mi")
 
@@ -394,7 +394,9 @@ def test_the_command_with_images(
     assert "1 cells: 1 reproduced." in out
     (found,) = json.loads(run(monkeypatch, capsys, *images, "--format", "json")[1])
     assert found["explained_by"] == ["jiangnan"]
-    assert set(found["protocols"]) == {"canonical", "cddfuse", "jiangnan", "smfnet", "tang", "vifb"}
+    assert set(found["protocols"]) == {
+        name for name in protocol_names() if "sd" in load_protocol(name).metrics
+    }
     (row,) = csv.DictReader(io.StringIO(run(monkeypatch, capsys, *images, "--format", "csv")[1]))
     assert float(row["jiangnan"]) == found["value"]
     text = run(monkeypatch, capsys, *images, "--format", "markdown")[1]
@@ -479,7 +481,8 @@ def test_rao2021fmm_table_2_from_published_images(
         for name in m.protocols
     }
     computed = {(c["metric"], name): v for c in found for name, v in c["protocols"].items()}
-    assert computed == pytest.approx(shipped, rel=1e-9)
+    # A protocol may be younger than the file.
+    assert {place: computed[place] for place in shipped} == pytest.approx(shipped, rel=1e-9)
 
 
 @pytest.mark.shared

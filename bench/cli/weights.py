@@ -110,13 +110,8 @@ def _get(record: Method, weights: Weights, file: WeightFile, found: dict[str, Pa
             f"{weights.notes or 'see ' + weights.home} (once you have it: fusebench weights get "
             f"{record.slug} --from DIR)"
         )
-    with progress_bar("weights") as move:
-        return fetch(
-            file.url,
-            file.sha256,
-            target,
-            progress=lambda done, total, what: move(done, total, what) if total else None,
-        )
+    with progress_bar("Downloading", of_bytes=True) as progress:
+        return fetch(file.url, file.sha256, target, progress=progress)
 
 
 def _by_digest(folder: Path) -> dict[str, Path]:
