@@ -39,7 +39,6 @@ _LOSSY = "what its codes leave out of the image is lost"
 EXACT_DICTIONARIES = ("asr", "cvt_sr", "dtcwt_sr", "dwt_sr", "lp_sr", "nsct_sr", "rp_sr", "sr")
 NOT_IDENTITY: dict[str, str] = {
     **{m.slug: _LEARNED for m in METHODS if m.weights and m.slug not in EXACT_DICTIONARIES},
-    "ifevip": "it adds the bright features of one source to the other",
     "csmca": _LOSSY,
     "csr": _LOSSY,
     "gmc": "its result is stretched to the full range",
