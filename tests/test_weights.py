@@ -329,9 +329,8 @@ def test_records_of_weights_are_complete(slug: str) -> None:
 @pytest.mark.shared
 @pytest.mark.parametrize("slug", [m.slug for m in METHODS if m.weights])
 def test_digests_are_those_of_the_list(slug: str, shared: Path) -> None:
-    listed = {
-        line.split()[0] for line in (shared / "weights" / "SHA256SUMS").read_text().splitlines()
-    }
+    lists = (shared / "weights" / "SHA256SUMS", shared / "weights" / "deep" / "WEIGHTS.sha256")
+    listed = {line.split()[0] for path in lists for line in path.read_text().splitlines()}
     for weights in METHODS[slug].weights:
         if weights.origin == "official weights":
             assert {file.sha256 for file in weights.files} <= listed
