@@ -40,6 +40,7 @@ def main() -> None:
     page = st.navigation(
         [
             st.Page(app_parts.RANKING, title="Ranking", url_path="ranking", default=True),
+            st.Page(app_parts.COMPARE, title="Compare", url_path="compare"),
             st.Page(app_parts.PAIRS, title="Pairs", url_path="pairs"),
             st.Page(app_parts.METHODS, title="Methods", url_path="methods"),
             st.Page(app_parts.METRIC, title="Metrics", url_path="metrics"),
@@ -54,6 +55,7 @@ def main() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="menu"):
         st.markdown("**fusebench**", width="content")
         app_parts.link(app_parts.RANKING, "Ranking")
+        app_parts.link(app_parts.COMPARE, "Compare")
         app_parts.link(app_parts.PAIRS, "Pairs")
         app_parts.link(app_parts.METHODS, "Methods")
         app_parts.link(app_parts.METRIC, "Metrics")
