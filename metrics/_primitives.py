@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from array_api_compat import is_torch_array
+from array_api_compat import array_namespace, is_torch_array
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
@@ -62,6 +62,7 @@ def _weighted(images: Array, taps: NDArray[np.float64], axis: int, step: int = 1
     """
     reach = len(taps) // 2
     last = images.shape[axis] - 2 * reach
+    xp = array_namespace(images)
 
     def shifted(tap: int) -> Array:
         where = [slice(None)] * 3
@@ -69,8 +70,9 @@ def _weighted(images: Array, taps: NDArray[np.float64], axis: int, step: int = 1
         return images[tuple(where)]
 
     total = shifted(reach) * float(taps[reach])
+    pair = xp.empty_like(total)
     for tap in range(reach):
-        pair = shifted(tap) + shifted(2 * reach - tap)
+        xp.add(shifted(tap), shifted(2 * reach - tap), out=pair)
         pair *= float(taps[tap])
         total += pair
     return total
@@ -132,25 +134,25 @@ def inverse_fourier(spectra: Array, height: int, width: int) -> Array:
     return fft.irfft2(spectra, s=(height, width))
 
 
-def inverse_columns(spectra: Array) -> Array:
-    """Do the first half of `inverse_fourier`; NumPy's arrays are overwritten.
+def whole_fourier(images: Array) -> Array:
+    """Give the Fourier transforms of real images, complex128 of the same shape."""
+    if is_torch_array(images):
+        import torch
+
+        return torch.fft.fft2(images)
+    return fft.fft2(images)
+
+
+def inverse_along(spectra: Array, axis: int) -> Array:
+    """Transform back along one axis; NumPy's arrays are overwritten.
 
     New arrays would cost as much time as the transforms themselves.
     """
     if is_torch_array(spectra):
         import torch
 
-        return torch.fft.ifft(spectra, dim=-2)
-    return fft.ifft(spectra, axis=-2, overwrite_x=True)
-
-
-def inverse_rows(spectra: Array, width: int) -> Array:
-    """Do the second half of `inverse_fourier`, which treats every row by itself."""
-    if is_torch_array(spectra):
-        import torch
-
-        return torch.fft.irfft(spectra, n=width, dim=-1)
-    return fft.irfft(spectra, n=width, axis=-1)
+        return torch.fft.ifft(spectra, dim=axis)
+    return fft.ifft(spectra, axis=axis, overwrite_x=True)
 
 
 def medians(images: Array) -> Array:
