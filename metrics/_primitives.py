@@ -20,6 +20,9 @@ from fusebench.bench.types import Array
 
 LEVELS = 256
 
+# Rows that `smooth_in_blocks` filters at a time.
+_BLOCK = 16
+
 
 @lru_cache(maxsize=32)
 def gaussian_taps(size: int, sigma: float) -> NDArray[np.float64]:
@@ -52,6 +55,35 @@ def smooth(images: Array, taps: NDArray[np.float64], step: int = 1) -> Array:
         return _weighted(rows, taps, 2, step)
     # SciPy goes along rows, where its reading is as good as its arithmetic.
     return ndimage.correlate1d(rows, taps, axis=2)[:, :, reach : images.shape[2] - reach : step]
+
+
+def smooth_in_blocks(images: Array, taps: NDArray[np.float64]) -> Array:
+    """Do what `smooth` does in half of the time, summed in another order.
+
+    A matrix product filters the columns of so few rows that it has few zeros to multiply by.
+    """
+    if is_torch_array(images):
+        return smooth(images, taps)
+    count, height, width = images.shape
+    lost = len(taps) - 1
+    matrix = _banded(taps.tobytes())
+    rows = np.empty((count, height - lost, width))
+    for top in range(0, height - lost, _BLOCK):
+        size = min(_BLOCK, height - lost - top)
+        block = images[:, top : top + size + lost]
+        np.matmul(matrix[:size, : size + lost], block, out=rows[:, top : top + size])
+    reach = lost // 2
+    return ndimage.correlate1d(rows, taps, axis=2)[:, :, reach : width - reach]
+
+
+@lru_cache(maxsize=8)
+def _banded(taps: bytes) -> NDArray[np.float64]:
+    """Repeat taps in every row of a matrix, one further to the right each."""
+    values = np.frombuffer(taps)
+    matrix = np.zeros((_BLOCK, _BLOCK + len(values) - 1))
+    for row, line in enumerate(matrix):
+        line[row : row + len(values)] = values
+    return matrix
 
 
 def _weighted(images: Array, taps: NDArray[np.float64], axis: int, step: int = 1) -> Array:
@@ -261,6 +293,13 @@ def _cosines(length: int) -> NDArray[np.float64]:
     waves: NDArray[np.float64] = np.cos(np.pi / length * frequency * x) * np.sqrt(2 / length)
     waves[0] = np.sqrt(1 / length)
     return waves
+
+
+def sum_of_products(x: Array, y: Array) -> Array:
+    """Sum `x * y` over the first axis, shape (K, ...) each, which may be broadcast."""
+    if is_torch_array(x):
+        return (x * y).sum(0)
+    return np.einsum("k...,k...->...", x, y)
 
 
 def windows_at_once(images: Array) -> int:
