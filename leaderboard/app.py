@@ -44,6 +44,7 @@ def main() -> None:
             st.Page(app_parts.METHODS, title="Methods", url_path="methods"),
             st.Page(app_parts.METRIC, title="Metrics", url_path="metrics"),
             st.Page(app_parts.DATASETS, title="Datasets", url_path="datasets"),
+            st.Page(app_parts.PAPERS, title="Papers", url_path="papers"),
         ],
         # Its links would lose the query parameters.
         position="hidden",
@@ -57,6 +58,7 @@ def main() -> None:
         app_parts.link(app_parts.METHODS, "Methods")
         app_parts.link(app_parts.METRIC, "Metrics")
         app_parts.link(app_parts.DATASETS, "Datasets")
+        app_parts.link(app_parts.PAPERS, "Papers")
     try:
         page.run()
     except MissingDataError as e:

@@ -23,6 +23,9 @@ PARAMETERS = (
     "method",
     "size",
     "data",
+    "paper",
+    "table",
+    "verdict",
 )
 """Query parameters that the app knows."""
 

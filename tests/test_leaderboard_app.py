@@ -642,3 +642,33 @@ def test_behaviour_of_every_metric_can_be_drawn(metric: Metric) -> None:
         assert all(value is None or low <= value <= high for value in values)
         assert len(values) == len(BY_NAME[name].strengths) + 2
     assert len(tables.responses_frame(known)) == sum(len(d.strengths) for d in DEGRADATIONS)
+
+
+# -- the papers page --------------------------------------------------------------------------
+
+
+def test_papers_page(database: Path) -> None:
+    app = open_page("papers", paper="rao2021fmm", table="2", verdict="reproduced")
+    cells = app.dataframe[0].value
+    assert set(cells["Verdict"]) == {"reproduced"}
+    assert {"CSR", "MGFF"} <= set(cells["Method"])
+    csr = cells[(cells["Method"] == "CSR") & (cells["Metric"] == "EN")].iloc[0]
+    assert csr["Printed"] == csr["Computed"]
+    assert "jiangnan" in csr["By"]
+    assert "contradicts" in markdown(app)
+
+
+def test_papers_page_changes_with_its_filters(database: Path) -> None:
+    app = open_page("papers")
+    assert param(app.selectbox("choose-paper").set_value("zhang_smfnet").run(), "paper")
+    assert app.selectbox("choose-table").value == "1"
+    app.selectbox("choose-verdict").set_value("contradicts itself").run()
+    assert param(app, "verdict") == "contradicts itself"
+    assert set(app.dataframe[0].value["Verdict"]) <= {"contradicts itself"}
+
+
+def test_papers_page_without_a_database(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUSEBENCH_DB", str(made / "nothing.db"))
+    app = open_page("papers", paper=HOSTILE)
+    assert len(app.dataframe[0].value)
+    assert tables.literal(HOSTILE) in markdown(app)

@@ -150,6 +150,39 @@ def test_batch_equals_one_by_one(slug: str) -> None:
         assert (together[i] - single[0]).abs().max() <= FLOAT32_NOISE
 
 
+@pytest.mark.parametrize("slug", ["average", "lp", "ifcnn_max", "pmgi"])
+def test_many_pairs_come_back_in_order_and_as_if_alone(slug: str) -> None:
+    fuse = ready(slug)
+    shapes = [(33, 47, 1)] * 3 + [(33, 47, 3), (40, 47, 1), (33, 47, 1)]
+    pairs = [tuple(picture(*s, seed=9 * i + k) for k in range(2)) for i, s in enumerate(shapes)]
+    pairs.append((pairs[0][0] / 255, pairs[0][1] / 255))
+    pairs.append((pairs[0][0], pairs[3][1]))
+    for batch in (1, 2, 8):
+        fused = list(fuse.fuse_all(pairs, batch=batch))
+        assert len(fused) == len(pairs)
+        for pair, image in zip(pairs, fused, strict=True):
+            alone = fuse(*pair)
+            assert image.dtype == alone.dtype
+            assert image.shape == alone.shape
+            # The order of sums differs in a batch, which can tip a value over the edge of a level.
+            differs = np.abs(image.astype(float) - alone) > FLOAT32_NOISE
+            assert differs.mean() <= 1e-3
+    with pytest.raises(InputError, match="batch is 0"):
+        list(fuse.fuse_all(pairs, batch=0))
+
+
+def test_pairs_of_equal_shape_are_fused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    average = load("average")
+    monkeypatch.setattr(
+        LoadedMethod, "fuse", lambda self, a, b: sizes.append(len(a)) or (a + b) / 2
+    )
+    small, large = (np.zeros((s, s), np.uint8) for s in (8, 9))
+    pairs = [(small, small)] * 5 + [(large, large)] * 2 + [(small, small)]
+    assert len(list(average.fuse_all(iter(pairs), batch=4))) == 8
+    assert sizes == [4, 1, 2, 1]
+
+
 @each_method
 def test_grey_in_three_channels_stays_grey(slug: str) -> None:
     size = size_of(slug)
