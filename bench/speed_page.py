@@ -53,7 +53,9 @@ def _row(name: str, t: Timing) -> dict[str, str]:
 def _range(report: Report) -> str:
     """Say between what the medians of the yardstick lie where images have the size asked for."""
     timings = [*report.alone, *(t for timings in report.suites.values() for t in timings)]
-    found = [1e3 * float(np.median(t.yardstick)) for t in timings]
+    found = [1e3 * float(np.median(t.yardstick)) for t in timings if t.plan.threads == 1]
+    if not found:
+        return "unknown"
     return f"{_three_digits(min(found))} to {_three_digits(max(found))}"
 
 

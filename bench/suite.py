@@ -9,6 +9,7 @@ from typing import Any
 
 from fusebench.bench.registry import read_toml, toml_names
 from fusebench.bench.types import InputError
+from fusebench.methods import METHODS
 
 FOLDER = Path(__file__).parent / "suites"
 _KEYS = {"title", "datasets", "methods", "metrics", "protocol", "roots"}
@@ -36,6 +37,7 @@ class Suite:
     datasets : tuple of str
         Names such as ``"tno:25"``.
     methods : tuple of MethodChoice
+        In a file: slugs, tables, or "all" for every method.
     metrics : str or tuple of str
         "all" or slugs.
     protocol : str
@@ -83,8 +85,12 @@ def _suite(table: dict[str, Any], path: Path) -> Suite:
         raise InputError(f"{path} has unknown keys: {', '.join(unknown)}; known: {sorted(_KEYS)}")
     datasets = _texts(table, "datasets", path)
     methods = table.get("methods")
-    if not isinstance(methods, list) or not methods:
-        raise InputError(f"{path}: methods must be a list of slugs or tables, and not empty")
+    if methods == "all":
+        methods = METHODS.slugs
+    if not isinstance(methods, list | tuple) or not methods:
+        raise InputError(
+            f"{path}: methods must be 'all', or a list of slugs or tables that is not empty"
+        )
     metrics = table.get("metrics", "all")
     if metrics != "all":
         metrics = _texts(table, "metrics", path)

@@ -8,7 +8,7 @@ and returns a ``torch.nn.Module``. torch is imported when a method is loaded, no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -194,11 +194,54 @@ class LoadedMethod:
         sources = (a, b, *more)
         if all(isinstance(source, torch.Tensor) for source in sources):
             return self.fuse(*sources)
-        exact = all(np.asarray(source).dtype == np.uint8 for source in sources)
-        tensors = [_to_tensor(_name(i), source) for i, source in enumerate(sources)]
-        fused = self.fuse(*tensors)[0].cpu().numpy()
-        image = fused[0] if fused.shape[0] == 1 else np.ascontiguousarray(np.moveaxis(fused, 0, 2))
-        return to_8_bit(image.astype(np.float64) * 255.0) if exact else image
+        (fused,) = self.fuse_all([sources])
+        return fused
+
+    def fuse_all(
+        self, sources: Iterable[Sequence[ArrayLike]], *, batch: int = 8
+    ) -> Iterator[NDArray[Any]]:
+        """Fuse many pairs, those of equal shape that follow each other at once.
+
+        Parameters
+        ----------
+        sources : iterable of sequences of array
+            The source images of each pair, as for a call.
+        batch : int
+            Most pairs to compute at once. It saves time on a GPU, and takes memory in proportion.
+
+        Yields
+        ------
+        array
+            The fused images, as a call gives them and in the order of the pairs.
+
+        Raises
+        ------
+        InputError
+            As a call; once it is the pair's turn.
+        """
+        require_count("batch", batch)
+        waiting: list[_Pair] = []
+        for images in sources:
+            pair = _Pair(
+                [_to_tensor(_name(i), image) for i, image in enumerate(images)],
+                all(np.asarray(image).dtype == np.uint8 for image in images),
+            )
+            if waiting and (len(waiting) == batch or waiting[0].shapes != pair.shapes):
+                yield from self._together(waiting)
+                waiting = []
+            waiting.append(pair)
+        if waiting:
+            yield from self._together(waiting)
+
+    def _together(self, pairs: Sequence[_Pair]) -> Iterator[NDArray[Any]]:
+        import torch
+
+        stacks = map(torch.cat, zip(*(pair.tensors for pair in pairs), strict=True))
+        for planes, pair in zip(self.fuse(*stacks).cpu().numpy(), pairs, strict=True):
+            image = (
+                planes[0] if len(planes) == 1 else np.ascontiguousarray(planes.transpose(1, 2, 0))
+            )
+            yield to_8_bit(image.astype(np.float64) * 255.0) if pair.bytes else image
 
     def fuse(self, a: torch.Tensor, b: torch.Tensor, *more: torch.Tensor) -> torch.Tensor:
         """Fuse batches of source tensors ``(N, 1 or 3, H, W)`` with values in [0, 1].
@@ -256,6 +299,18 @@ class LoadedMethod:
         if self.record.colour == "per_channel":
             sources = [source.reshape(-1, 1, *shape[2:]) for source in sources]
         return self._function(*sources)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Source images on their way through a method, and whether they came as bytes."""
+
+    tensors: Sequence[torch.Tensor]
+    bytes: bool
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        return [tuple(tensor.shape) for tensor in self.tensors]
 
 
 def _name(position: int) -> str:

@@ -239,6 +239,14 @@ def synthesise(maps: torch.Tensor, filters: torch.Tensor) -> torch.Tensor:
     return _overlap_add([columns], [(0, height)], width)
 
 
+def gradient(maps: torch.Tensor, rest: torch.Tensor) -> torch.Tensor:
+    """Give the filters ``(K, 8, 8)`` that describe best what is left of an image, to first order.
+
+    They are the correlations of the maps ``(K, H, W)`` with the rest ``(H, W)``.
+    """
+    return (maps.flatten(1) @ _windows(_wrap(rest)).T).reshape(-1, SIDE, SIDE)
+
+
 def activity(maps: torch.Tensor, radius: int) -> torch.Tensor:
     """Give the mean, over windows of ``2 * radius + 1``, of the summed absolute coefficients.
 

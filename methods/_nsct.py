@@ -16,6 +16,9 @@ from fusebench.methods import _atrous
 from fusebench.methods._base import Plane
 from fusebench.methods._pyramid import Bands
 
+SPLITS = (2, 3, 3, 4)
+"""Times that the detail of each scale is split in two by direction, coarsest first."""
+
 
 def decompose(plane: Plane, splits: Sequence[int]) -> tuple[Plane, Bands]:
     """Decompose a plane into a low-pass plane and directional bands, all of its own size.

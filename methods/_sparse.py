@@ -17,7 +17,7 @@ from array_api_compat import array_namespace, is_numpy_array
 from fusebench.bench.types import InputError, WeightFile, Weights
 from fusebench.methods._base import Plane
 from fusebench.methods._checks import require_positive
-from fusebench.methods._weights import WeightFiles, read_tensors
+from fusebench.methods._weights import WeightFiles, read_tensors, retrained
 
 Array: TypeAlias = Any
 """A float64 NumPy array or torch tensor."""
@@ -47,7 +47,10 @@ OFFICIAL = Weights(
     "from 100,000 patches of natural images.",
 )
 
-WEIGHTS = (OFFICIAL,)
+WEIGHTS = (
+    OFFICIAL,
+    retrained("sr", "11a4b4f37fa58de3ff24b3168d8b489af65e33cb5194f9feef3fb7c410121621"),
+)
 """What the methods with one dictionary of patches have."""
 
 
@@ -180,21 +183,39 @@ def approximate(patches: Array, atoms: Array, tolerance: float) -> tuple[Array, 
     together = _TOGETHER_ON_CPU if is_numpy_array(patches) else _TOGETHER_ON_GPU
     for start in range(0, order.shape[0], together):
         some = order[start : start + together]
-        fit[some], activity[some] = _pursue(patches[some], atoms, tolerance)
+        rest, _, coefficients = _pursue(patches[some], atoms, tolerance)
+        fit[some], activity[some] = patches[some] - rest, xp.abs(coefficients).sum(1)
     return fit, activity
 
 
-def _pursue(patches: Array, atoms: Array, tolerance: float) -> tuple[Array, Array]:
+def sparse_codes(patches: Array, atoms: Array, most: int) -> Array:
+    """Give the coefficients ``(N, K)`` of patches over at most `most` atoms; see `approximate`."""
+    xp = array_namespace(patches)
+    codes = xp.zeros((len(patches), len(atoms)), dtype=patches.dtype, device=patches.device)
+    for start in range(0, len(patches), _TOGETHER_ON_CPU):
+        some = slice(start, start + _TOGETHER_ON_CPU)
+        _, chosen, coefficients = _pursue(patches[some], atoms, 1e-6, most)
+        for k in range(chosen.shape[1]):
+            rows = xp.arange(start, start + len(chosen))
+            codes[rows, chosen[:, k]] += coefficients[:, k]
+    return codes
+
+
+def _pursue(
+    patches: Array, atoms: Array, tolerance: float, most: int = SIDE**2
+) -> tuple[Array, Array, Array]:
+    """Give what is left of patches, the atoms taken ``(N, k)`` and their coefficients."""
     xp = array_namespace(patches)
     number, size = patches.shape
     make = partial(xp.zeros, dtype=patches.dtype, device=patches.device)
     basis = make((number, size, size))  # one orthonormal vector in each row
     # Atom k is the sum over i <= k of mixture[k, i] * basis[i].
     mixture, projection = make((number, size, size)), make((number, size))
-    rest, taken = patches, 0
+    rest, taken, chosen = patches, 0, []
     active = (rest**2).sum(1) > tolerance**2
-    while taken < size and bool(active.any()):
-        atom = atoms[xp.argmax(xp.abs(rest @ atoms.T), axis=1)]
+    while taken < min(size, most) and bool(active.any()):
+        chosen.append(xp.argmax(xp.abs(rest @ atoms.T), axis=1))
+        atom = atoms[chosen[-1]]
         mix = basis[:, :taken] @ atom[:, :, None]
         atom = atom - (xp.matrix_transpose(mix) @ basis[:, :taken])[:, 0]
         length = xp.sqrt((atom**2).sum(1))
@@ -210,11 +231,11 @@ def _pursue(patches: Array, atoms: Array, tolerance: float) -> tuple[Array, Arra
         active = active & ((rest**2).sum(1) > tolerance**2)
     # Coefficients of the atoms, by back substitution for all patches at once. Where a pursuit ended
     # early its projections are zero, and so are the coefficients.
-    coefficients = projection
+    coefficients = projection[:, :taken]
     for k in reversed(range(taken)):
         coefficients[:, k] /= mixture[:, k, k]
         coefficients[:, :k] -= coefficients[:, k : k + 1] * mixture[:, k, :k]
-    return patches - rest, xp.abs(coefficients).sum(1)
+    return rest, xp.stack(chosen, axis=1) if chosen else xp.zeros((number, 0)), coefficients
 
 
 # Norm below which what a new atom adds to those taken is rounding.
@@ -268,7 +289,7 @@ class PatchFusion:
     Parameters
     ----------
     files : WeightFiles
-        A set with one dictionary ``D``.
+        A dictionary ``D``.
     overlap : int
         Pixels that neighbouring patches share, 0 to 7.
     epsilon : float

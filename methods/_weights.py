@@ -31,6 +31,20 @@ if TYPE_CHECKING:
 _SHIPPED = Path(__file__).parent / "weights"
 
 
+def retrained(slug: str, sha256: str) -> Weights:
+    """Give the set of weights that ``fusebench train dictionary`` made and the package ships."""
+    return Weights(
+        name="retrained",
+        origin="retrained",
+        files=(WeightFile(f"{slug}_retrained.npz", sha256),),
+        licence="Apache-2.0",
+        home="",
+        trained_on=("demo",),
+        notes="Shipped with the package: learned from the photographs of the demo by "
+        f"'fusebench train dictionary {slug}'.",
+    )
+
+
 class WeightFiles:
     """The files of one set of weights, or a user's own in their place.
 
@@ -43,6 +57,8 @@ class WeightFiles:
     own : Path, optional
         A user's file or folder. A file stands for whichever file the options ask for; in a folder
         files are looked up by name.
+    others : tuple of str
+        Names of the method's other sets, to be offered where this one is not here.
 
     Attributes
     ----------
@@ -52,11 +68,18 @@ class WeightFiles:
         Where the behaviour comes from; "user weights" for a user's own.
     """
 
-    def __init__(self, slug: str, weights: Weights, own: Path | None = None) -> None:
+    def __init__(
+        self,
+        slug: str,
+        weights: Weights,
+        own: Path | None = None,
+        others: tuple[str, ...] = (),
+    ) -> None:
         self.slug = slug
         self.weights = weights
         self.origin = weights.origin if own is None else "user weights"
         self._own = own
+        self._others = others
         self._used: dict[str, str] = {}
 
     def path(self, name: str) -> Path:
@@ -76,7 +99,13 @@ class WeightFiles:
                 raise MissingDataError(f"no weights of {self.slug} at {path}; expected {name}")
             self._used[name] = file_digest(path)
             return path
-        path = find_file(self.slug, file)
+        try:
+            path = find_file(self.slug, file)
+        except MissingDataError as e:
+            if not self._others:
+                raise
+            offer = " or ".join(f"--weights {name}" for name in self._others)
+            raise MissingDataError(f"{e}, or choose {offer}") from None
         self._used[name] = file.sha256
         return path
 
@@ -100,7 +129,8 @@ def choose(record: Method, given: str | None) -> WeightFiles:
     if not record.weights:
         raise InputError(f"{record.slug} has no weights; leave weights={given!r} out")
     if given is None:
-        return WeightFiles(record.slug, record.weights[0])
+        others = tuple(w.name for w in record.weights[1:])
+        return WeightFiles(record.slug, record.weights[0], others=others)
     for weights in record.weights:
         if weights.name == given:
             return WeightFiles(record.slug, weights)

@@ -21,7 +21,7 @@ from fusebench.methods._sparse import (
     step_of,
 )
 from fusebench.methods._tensors import on_arrays
-from fusebench.methods._weights import WeightFiles
+from fusebench.methods._weights import WeightFiles, retrained
 
 _GENERAL, _ORIENTED = "asr_D_100000_256_8_0.mat", "asr_D_100000_256_8_6.mat"
 _ADDRESS = (
@@ -30,8 +30,8 @@ _ADDRESS = (
 )
 
 # Classes of orientation, and the share of the gradients that must be in one of them.
-_CLASSES = 6
-_DOMINANT = 1.5 / _CLASSES
+CLASSES = 6
+_DOMINANT = 1.5 / CLASSES
 
 # Tolerance for noise, in its standard deviations for each of the 8 pixels of a side.
 _NOISE_GAIN = 1.15
@@ -69,6 +69,7 @@ _NOISE_GAIN = 1.15
             notes="D_100000_256_8_0.mat and D_100000_256_8_6.mat of the authors: 256 atoms of 8x8 "
             "pixels for patches without a direction, and 256 for each of six directions.",
         ),
+        retrained("asr", "94df2de5e04f381d1a41940c2847baf4ca50dddf9526b3d140d27ea7b0a58574"),
     ),
     fidelity=(
         Fidelity(
@@ -145,15 +146,15 @@ def asr(
     if not (sigma >= 0 and math.isfinite(sigma)):
         raise InputError(f"sigma is {sigma}; expected a finite number of at least 0")
     tolerance = epsilon + SIDE * _NOISE_GAIN * sigma
-    general, oriented = (file.name for file in files.weights.files)
+    general, oriented = (files.weights.files[i].name for i in (0, -1))
     dictionaries = [read_atoms(files.path(general), "D")]
     all_oriented = read_atoms(files.path(oriented), "Dn")
-    if len(all_oriented) % _CLASSES:
+    if len(all_oriented) % CLASSES:
         raise InputError(
             f"{files.path(oriented)} holds {len(all_oriented)} atoms; expected as many for each of "
-            f"{_CLASSES} directions"
+            f"{CLASSES} directions"
         )
-    dictionaries += list(all_oriented.reshape(_CLASSES, -1, SIDE**2))
+    dictionaries += list(all_oriented.reshape(CLASSES, -1, SIDE**2))
     focus = task in ("auto", "mff")
 
     def fuse(a: Array, b: Array) -> Array:
@@ -162,7 +163,7 @@ def asr(
         means = [p.mean(1, keepdims=True) for p in patches]
         centred = [p - m for p, m in zip(patches, means, strict=True)]
         first = (centred[0] ** 2).sum(1) > (centred[1] ** 2).sum(1)
-        kind = _direction(xp.where(first[:, None], *patches))
+        kind = direction(xp.where(first[:, None], *patches))
         fused = xp.zeros_like(patches[0])
         for i, atoms in enumerate(dictionaries):
             some = xp.nonzero(kind == i)[0]
@@ -178,7 +179,7 @@ def asr(
     return on_arrays(fuse)
 
 
-def _direction(patches: Array) -> Array:
+def direction(patches: Array) -> Array:
     """Give the class of the gradients of patches ``(N, 64)``: 1 to 6, or 0 where none dominates."""
     xp = array_namespace(patches)
     wide = xp.zeros((len(patches), SIDE + 2, SIDE + 2), dtype=patches.dtype, device=patches.device)
@@ -192,11 +193,11 @@ def _direction(patches: Array) -> Array:
     safe = xp.where(across == 0, 1.0, across)
     angle = xp.where(across == 0, 90.0 * (down != 0), xp.atan(down / safe) * 180 / math.pi)
     angle = xp.where(angle < 0, angle + 180, angle).reshape(-1, SIDE**2)
-    classes = xp.ceil(angle / (180 / _CLASSES))
+    classes = xp.ceil(angle / (180 / CLASSES))
     # Added up pixel by pixel, as the authors' code does: what is equal shall stay equal.
-    sums = [xp.zeros_like(strength[:, 0]) for _ in range(_CLASSES)]
+    sums = [xp.zeros_like(strength[:, 0]) for _ in range(CLASSES)]
     for i in range(SIDE**2):
-        for k in range(_CLASSES):
+        for k in range(CLASSES):
             sums[k] += strength[:, i] * (classes[:, i] == k + 1)
     histogram = xp.stack(sums, axis=1)
     total = sum(sums[1:], sums[0])

@@ -9,7 +9,7 @@ from fusebench.methods._base import TensorFusion, method
 from fusebench.methods._checks import require_count
 from fusebench.methods._csc import SIDE, activity, encode, read_filters, split_base, synthesise
 from fusebench.methods._tensors import on_levels
-from fusebench.methods._weights import WeightFiles
+from fusebench.methods._weights import WeightFiles, retrained
 
 if TYPE_CHECKING:
     import torch
@@ -62,6 +62,7 @@ _ROUNDS_OF_SOLVER = 30
             notes="Dc_8_8_32.mat and Dt_8_8_32.mat of the authors: 32 filters of 8x8 pixels for "
             "cartoon and for texture.",
         ),
+        retrained("csmca", "cd936a9246a54b6b93a3f2b5026d09a735291078f3253b3da2d4a65b87171d00"),
     ),
     fidelity=(
         Fidelity(
@@ -114,7 +115,7 @@ def csmca(files: WeightFiles, *, rounds: int = 6) -> TensorFusion:
        doi:10.1109/LSP.2019.2895749
     """
     require_count("rounds", rounds)
-    names = [file.name for file in files.weights.files]
+    names = (files.weights.files[i].name for i in (0, -1))
     cartoon, texture = (
         read_filters(files.path(name), key) for name, key in zip(names, ("Dc", "Dt"), strict=True)
     )

@@ -9,7 +9,7 @@ from fusebench.methods._base import TensorFusion, method
 from fusebench.methods._checks import require_count, require_positive
 from fusebench.methods._csc import SIDE, activity, encode, read_filters, split_base, synthesise
 from fusebench.methods._tensors import on_levels
-from fusebench.methods._weights import WeightFiles
+from fusebench.methods._weights import WeightFiles, retrained
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +47,7 @@ _RADIUS_OF_FOCUS, _RADIUS = 9, 3
             home="https://github.com/yuliu316316/CSR-Fusion",
             notes="dict.mat of the authors: 32 filters of 8x8 pixels.",
         ),
+        retrained("csr", "9abcc8b91b8ab01019a616afbbd86bfd6f22c43b2874fad44333c75121512d9f"),
     ),
     fidelity=(
         Fidelity(

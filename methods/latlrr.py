@@ -11,7 +11,7 @@ from fusebench.methods._base import Plane, TensorFusion, method
 from fusebench.methods._checks import require_count
 from fusebench.methods._sparse import Array, cut, like, paste, transpose_pixels
 from fusebench.methods._tensors import on_arrays
-from fusebench.methods._weights import WeightFiles, read_tensors
+from fusebench.methods._weights import WeightFiles, read_tensors, retrained
 
 _ADDRESS = (
     "https://raw.githubusercontent.com/xingchenzhang/VIFB/"
@@ -52,6 +52,7 @@ _SIDES = (8, 16)
             notes="L_8.mat and L_16.mat of the authors, as VIFB has them: projections for patches "
             "of 8x8 and 16x16 pixels.",
         ),
+        retrained("latlrr", "ac4c75ad996d1714e90cb482e19d6569b9c234270e122f9343ae7bf0c5e17937"),
     ),
     notes="Comparisons that run the authors' code at four levels show it with far too much detail, "
     "which is what that code does; accumulate=false is the paper.",
@@ -77,7 +78,7 @@ def latlrr(
     levels : int
         How often the salient part is taken off, at least 1.
     side : int
-        Side of the patches, 8 or 16 pixels.
+        Side of the patches, 8 or 16 pixels; the retrained projection is for 8.
     accumulate : bool
         Whether the detail of each level counts once more for every level below it, as in the
         authors' code.
@@ -131,7 +132,8 @@ def latlrr(
 
 
 def _read(files: WeightFiles, side: int) -> Plane:
-    path = files.path(files.weights.files[_SIDES.index(side)].name)
+    known = files.weights.files
+    path = files.path(known[min(_SIDES.index(side), len(known) - 1)].name)
     tensors, name = read_tensors(path), f"L_{side}"
     if name not in tensors or tensors[name].shape != (side**2, side**2):
         found = ", ".join(f"{k} {tuple(v.shape)}" for k, v in tensors.items()) or "none"

@@ -116,6 +116,10 @@ def test_fuse_mistakes(run: Run, triple: tuple[Path, Path, Path], tmp_path: Path
     refused(run("fuse", "lp", a, b, *out, "--set", "depth=3"), "no option", "levels")
     refused(run("fuse", "lp", a, b, "-o", tmp_path / "o.xyz"), ".png")
     refused(run("fuse", "lp", a, b, *out, "--weights", "w.pth"), "has no weights")
+    refused(run("fuse", "lp", a, b, *out, "--set", "device=cpu"), "give it as --device cpu")
+    refused(run("fuse", "lp", a, b, *out, "--set", "tile=0"), "tile is 0")
+    refused(run("fuse", "lp", a, b, *out, "--set", "tile=big"), "tile is 'big'")
+    refused(run("fuse", "lp", a, b, a, *out), "lp fuses two images, got 3")
     refused(run("fuse", "lp", a, b, *out, "--device", "tpu"), "auto, cpu or cuda")
     write_image(tmp_path / "small.png", picture(1, 20, 20))
     refused(run("fuse", "lp", a, tmp_path / "small.png", *out), "20x20", "48x64")
@@ -297,7 +301,7 @@ def test_run_mistakes(run: Run, pair_root: Path, tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("datasets = [", ["not valid TOML"]),
-        ('datasets = ["demo"]', ["methods must be a list"]),
+        ('datasets = ["demo"]', ["methods must be 'all', or a list"]),
         ('methods = ["lp"]', ["datasets must be a list"]),
         ('datasets = ["demo"]\nmethods = ["lp"]\nmetric = "all"', ["unknown keys: metric"]),
         ('datasets = ["demo"]\nmethods = [{slug = "lp"}]', ["a table with 'method'"]),

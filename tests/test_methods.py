@@ -18,7 +18,7 @@ from scipy.signal import convolve2d
 from skimage.filters import threshold_otsu
 
 from fusebench.bench.types import Image, InputError, MissingDataError, UnknownNameError
-from fusebench.methods import METHODS, LoadedMethod, load, nsst_papcnn
+from fusebench.methods import METHODS, LoadedMethod, dtcwt_accd, load, nsst_papcnn
 from fusebench.methods._colour import fuse_chroma, join_luma, split_luma
 from fusebench.methods._guided import box_mean, guided_filter
 from fusebench.methods._pyramid import (
@@ -34,40 +34,23 @@ SLUGS = METHODS.slugs
 
 # Methods that do not give an image back when they fuse it with itself, and why not.
 _LEARNED = "what comes out of a network is near what went in, and no more"
-NOT_IDENTITY: dict[str, str] = {
-    "ifevip": "it adds the bright features of one source to the other",
-    **{m.slug: _LEARNED for m in METHODS if m.weights},
-}
-
-# Methods that put the strongest detail of either source into the result.
-DETAIL_KEEPING = ("lp", "rp", "dwt", "gff", "mgff", "tif", "vsmwls", "cbf", "hybrid_msd")
 _LOSSY = "what its codes leave out of the image is lost"
 # With a tolerance of a fraction of a grey level dictionaries give patches back.
-EXACT_DICTIONARIES = ("asr", "dwt_sr", "lp_sr", "rp_sr", "sr")
+EXACT_DICTIONARIES = ("asr", "cvt_sr", "dtcwt_sr", "dwt_sr", "lp_sr", "nsct_sr", "rp_sr", "sr")
 NOT_IDENTITY: dict[str, str] = {
     **{m.slug: _LEARNED for m in METHODS if m.weights and m.slug not in EXACT_DICTIONARIES},
     "csmca": _LOSSY,
     "csr": _LOSSY,
     "gmc": "its result is stretched to the full range",
+    "ifevip": "it adds the bright features of one source to the other",
     "latlrr": "it counts detail several times, as its authors' code does",
 }
 
 # Methods that put the strongest detail of either source into the result.
 DETAIL_KEEPING = (
-    "lp",
-    "rp",
-    "dwt",
-    "dtcwt",
-    "cvt",
-    "nsct",
-    "gff",
-    "mgff",
-    "sr",
-    "lp_sr",
-    "rp_sr",
-    "dwt_sr",
-    "asr",
-    "csr",
+    *("lp", "rp", "dwt", "dtcwt", "dtcwt_accd", "cvt", "nsct"),
+    *("sr", "lp_sr", "rp_sr", "dwt_sr", "dtcwt_sr", "cvt_sr", "nsct_sr"),
+    *("gff", "mgff", "tif", "vsmwls", "cbf", "hybrid_msd"),
 )
 
 # A result of float32 in [0, 1] carries the rounding of that type and nothing else.
@@ -165,6 +148,39 @@ def test_batch_equals_one_by_one(slug: str) -> None:
     for i in range(3):
         single = fuse(batch_a[i : i + 1], batch_b[i : i + 1])
         assert (together[i] - single[0]).abs().max() <= FLOAT32_NOISE
+
+
+@pytest.mark.parametrize("slug", ["average", "lp", "ifcnn_max", "pmgi"])
+def test_many_pairs_come_back_in_order_and_as_if_alone(slug: str) -> None:
+    fuse = ready(slug)
+    shapes = [(33, 47, 1)] * 3 + [(33, 47, 3), (40, 47, 1), (33, 47, 1)]
+    pairs = [tuple(picture(*s, seed=9 * i + k) for k in range(2)) for i, s in enumerate(shapes)]
+    pairs.append((pairs[0][0] / 255, pairs[0][1] / 255))
+    pairs.append((pairs[0][0], pairs[3][1]))
+    for batch in (1, 2, 8):
+        fused = list(fuse.fuse_all(pairs, batch=batch))
+        assert len(fused) == len(pairs)
+        for pair, image in zip(pairs, fused, strict=True):
+            alone = fuse(*pair)
+            assert image.dtype == alone.dtype
+            assert image.shape == alone.shape
+            # The order of sums differs in a batch, which can tip a value over the edge of a level.
+            differs = np.abs(image.astype(float) - alone) > FLOAT32_NOISE
+            assert differs.mean() <= 1e-3
+    with pytest.raises(InputError, match="batch is 0"):
+        list(fuse.fuse_all(pairs, batch=0))
+
+
+def test_pairs_of_equal_shape_are_fused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    average = load("average")
+    monkeypatch.setattr(
+        LoadedMethod, "fuse", lambda self, a, b: sizes.append(len(a)) or (a + b) / 2
+    )
+    small, large = (np.zeros((s, s), np.uint8) for s in (8, 9))
+    pairs = [(small, small)] * 5 + [(large, large)] * 2 + [(small, small)]
+    assert len(list(average.fuse_all(iter(pairs), batch=4))) == 8
+    assert sizes == [4, 1, 2, 1]
 
 
 @each_method
@@ -352,6 +368,11 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("wavelet", "wavelet", "db0"),
         ("wavelet", "low", "min"),
         ("wavelet", "high", "median"),
+        ("dtcwt_accd", "levels", 0),
+        ("dtcwt_accd", "clusters", 0),
+        ("dtcwt_accd", "components", -1),
+        ("dtcwt_accd", "overlap", 8),
+        ("dtcwt_accd", "epsilon", 0.0),
         ("lp_sr", "levels", 0),
         ("lp_sr", "overlap", 8),
         ("lp_sr", "epsilon", 0.0),
@@ -359,6 +380,11 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("rp_sr", "eps", 0.0),
         ("rp_sr", "overlap", -1),
         ("dwt_sr", "levels", 0),
+        ("dtcwt_sr", "levels", 0),
+        ("dtcwt_sr", "overlap", 8),
+        ("cvt_sr", "levels", 0),
+        ("cvt_sr", "epsilon", 0.0),
+        ("nsct_sr", "epsilon", 0.0),
         ("dwt_sr", "wavelet", "db0"),
         ("sr", "overlap", 8),
         ("sr", "epsilon", "nan"),
@@ -437,11 +463,13 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("nsst_papcnn", "iterations", "5", 5),
         ("wavelet", "low", "max", "max"),
         ("wavelet", "high", "max", "max"),
+        ("dtcwt_accd", "levels", "2", 2),
         ("lp_sr", "levels", "1", 1),
-        ("lp_sr", "epsilon", "40", 40.0),
         ("rp_sr", "eps", "30", 30.0),
         ("dwt_sr", "wavelet", "db2", "db2"),
-        ("dwt_sr", "overlap", "0", 0),
+        ("dtcwt_sr", "first", "near_sym_b", "near_sym_b"),
+        ("cvt_sr", "levels", "1", 1),
+        ("nsct_sr", "epsilon", "40", 40.0),
         ("sr", "overlap", "0", 0),
         ("sr", "epsilon", "40", 40.0),
         ("asr", "task", "ivif", "ivif"),
@@ -597,6 +625,21 @@ def test_equally_good_thresholds_give_their_mean() -> None:
     # Any grey level from 10 to 19 splits these values in the same way.
     threshold = nsst_papcnn._otsu_threshold(np.array([[10, 20], [10, 20]]) / 255)
     assert threshold * 255 == pytest.approx(14.5)
+
+
+def test_clusters_part_what_differs() -> None:
+    rng = np.random.default_rng(6)
+    stripes = np.tile([1.0, -1.0], 32)
+    steps = np.repeat([1.0, -1.0], 32)
+    kinds = rng.integers(0, 2, 60)
+    patches = np.where(kinds[:, None] == 1, stripes, steps) + 0.1 * rng.standard_normal((60, 64))
+    labels = dtcwt_accd._cluster(patches, 2)
+    assert (labels == kinds).all() or (labels == 1 - kinds).all()
+    atoms = dtcwt_accd._dictionary(patches * 40, clusters=2, components=1)
+    assert atoms.shape == (2, 64)
+    np.testing.assert_allclose(np.sort(np.abs(atoms @ (stripes / 8))), [0, 1], atol=0.1)
+    np.testing.assert_allclose(np.sort(np.abs(atoms @ (steps / 8))), [0, 1], atol=0.1)
+    assert len(dtcwt_accd._dictionary(np.full((9, 64), 7.0), clusters=2, components=1)) == 0
 
 
 def test_rp_prefers_the_larger_ratio() -> None:

@@ -267,6 +267,11 @@ def test_ifevip_splits_blocks_of_high_contrast() -> None:
     assert list(_split(square, 64, 60.0)) == [(0, 0, 512)]
 
 
+def test_hybrid_msd_takes_all_of_a_where_only_a_has_edges() -> None:
+    a, flat = picture(48, 64), np.full((48, 64), 90, np.uint8)
+    assert np.abs(load("hybrid_msd", lam=1e12)(a, flat).astype(int) - a).max() <= 1
+
+
 def test_hybrid_msd_injects_a_bright_object_of_a_into_b() -> None:
     a, b = np.full((96, 96), 40, np.uint8), picture(96, 96) // 4 + 80
     a[40:56, 40:56] = 220

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fusebench.bench.cli._common import Device, parse_settings
+from fusebench.bench.types import InputError
 
 
 def fuse(
@@ -21,7 +22,8 @@ def fuse(
     device: Device = "auto",
     weights: Annotated[str | None, typer.Option(help="Name or path of weights.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="An option, or tile=PIXELS of a network."),
     ] = None,
 ) -> None:
     """Fuse two images, or more, into a file."""
@@ -32,6 +34,8 @@ def fuse(
     sources = [read_image(path) for path in paths]
     require_same_size({str(path): image for path, image in zip(paths, sources, strict=True)})
     options: dict[str, Any] = {**parse_settings(settings)}
+    for name in {"device", "weights"} & set(options):
+        raise InputError(f"{name} is no option of a method; give it as --{name} {options[name]}")
     loaded = methods.load(method, device=device, weights=weights, **options)
     write_image(out, loaded(*sources))
     typer.echo(out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,12 +42,7 @@ def get(method: Name, source: Source = None) -> None:
                 typer.echo(_get(record, weights, file, found))
             except FusebenchError as e:
                 failures.append(e)
-    if len(failures) == 1:
-        raise failures[0]
-    for failure in failures:
-        typer.echo(f"failed: {' '.join(str(failure).split())}", err=True)
-    if failures:
-        raise typer.Exit(1)
+    _finish(failures)
 
 
 @app.command()
@@ -55,9 +50,14 @@ def where(method: Name) -> None:
     """Say where the weights of a method are."""
     from fusebench.methods._weights import find_file
 
+    failures = []
     for record, weights in _sets(method):
         for file in weights.files:
-            typer.echo(find_file(record.slug, file))
+            try:
+                typer.echo(find_file(record.slug, file))
+            except FusebenchError as e:
+                failures.append(e)
+    _finish(failures)
 
 
 @app.command()
@@ -76,6 +76,16 @@ def verify(method: Name) -> None:
             else:
                 typer.echo(f"{record.slug}: {path} is as recorded")
     if wrong:
+        raise typer.Exit(1)
+
+
+def _finish(failures: Sequence[FusebenchError]) -> None:
+    """Tell what is not as it should be: as a mistake if it is one thing, else one line each."""
+    if len(failures) == 1:
+        raise failures[0]
+    for failure in failures:
+        typer.echo(f"failed: {' '.join(str(failure).split())}", err=True)
+    if failures:
         raise typer.Exit(1)
 
 
@@ -110,13 +120,8 @@ def _get(record: Method, weights: Weights, file: WeightFile, found: dict[str, Pa
             f"{weights.notes or 'see ' + weights.home} (once you have it: fusebench weights get "
             f"{record.slug} --from DIR)"
         )
-    with progress_bar("weights") as move:
-        return fetch(
-            file.url,
-            file.sha256,
-            target,
-            progress=lambda done, total, what: move(done, total, what) if total else None,
-        )
+    with progress_bar("Downloading", of_bytes=True) as progress:
+        return fetch(file.url, file.sha256, target, progress=progress)
 
 
 def _by_digest(folder: Path) -> dict[str, Path]:
