@@ -253,7 +253,14 @@ def _state(path: Path, content: Any) -> dict[str, torch.Tensor]:
             content = content[key]
     if not isinstance(content, Mapping) or not content:
         raise InputError(f"{path} holds no named tensors, but {type(content).__name__}")
-    return {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)}
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        # Some files hold one state dict for each part of the network.
+        if isinstance(value, Mapping):
+            found.update((f"{name}.{inner}", tensor) for inner, tensor in value.items())
+        else:
+            found[str(name)] = value
+    return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

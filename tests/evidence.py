@@ -282,6 +282,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     "lp": (Evidence(octave("LP")), Evidence(matlab(("mst_a01", "mst")))),
     "lp_sr": (Evidence(octave("LP_SR")), Evidence(mfifb("MST_SR"))),
     "lrrnet": (Evidence(deep("LRRNet")),),
+    "mfeif": (Evidence(deep("MFEIF")),),
     "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
     "msvd": (
         Evidence(msvd_signs(lambda shared: octave_cases(shared, "MSVD_clip"), np.asarray)),
@@ -307,6 +308,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(tang("SDNet")),
     ),
     "seafusion": (Evidence(deep("SeAFusion")),),
+    "sesf": (Evidence(deep("SESF")),),
     "sr": (Evidence(octave("SR")),),
     "tif": (Evidence(octave("TIF")), Evidence(vifb("TIF"))),
     # All 14 images of the second give the same figures, and take a minute.

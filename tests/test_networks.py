@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image as PillowImage
+from skimage.morphology import disk
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 from fusebench.bench.types import InputError, MissingDataError
 from fusebench.methods import METHODS, load
+from fusebench.methods._guided import guided_filter
 from fusebench.methods._networks.base import (
     Conv,
     Dense,
@@ -24,6 +26,7 @@ from fusebench.methods._networks.base import (
 )
 from fusebench.methods._networks.densefuse import DenseFuse
 from fusebench.methods._networks.sdnet import _normalised
+from fusebench.methods._networks.sesf import cleaned, smoothed
 
 # Numbers of learned values, from the shapes in the official checkpoints.
 PARAMETERS = {
@@ -38,19 +41,23 @@ PARAMETERS = {
     "ifcnn_mean": 83_587,
     "ifcnn_sum": 83_587,
     "lrrnet": 49_204,
+    "mfeif": 371_140,
     # All 42,401 variables but the 768 of batch normalisation, which the test program ignores.
     "pmgi": 42_401 - 768,
     # Of 67,091 variables, 38,386 decompose.
     "sdnet": 67_091 - 38_386,
     # 226 belong to normalisations that are never applied.
     "seafusion": 166_883 - 226,
+    # The rest decodes.
+    "sesf": 74_803 - 60_387,
     "u2fusion": 659_217,
     # Two layers that nothing uses, queries and keys.
     "ydtr": 217_770 - 127_824,
 }
 
-# The furthest pixels of ten unrolled steps count by the product of ten small step sizes.
-FAINT = {"auif"}
+# The furthest pixels of ten unrolled steps count by the product of ten small step sizes; those of
+# MFEIF by an attention of 1e-7, which its weights make constant.
+FAINT = {"auif", "mfeif"}
 
 NETWORKS = [m.slug for m in METHODS if m.weights]
 
@@ -207,6 +214,33 @@ def test_pmgi_normalises_each_image_by_itself() -> None:
     torch.testing.assert_close(
         normal.var((2, 3), correction=0), torch.ones(2, 3), rtol=0, atol=1e-4
     )
+
+
+def test_sesf_cleans_its_decision_map() -> None:
+    expected = np.zeros((100, 120), bool)
+    expected[:, 60:] = True
+    expected[40:70, 80:110] = False
+    decision = expected.copy()
+    decision[5, :50] = True  # thinner than the disk
+    dot = disk(5).astype(bool)  # as large as the disk, but below 1% of the image
+    decision[20:31, 20:31] |= dot
+    decision[10:21, 90:101] &= ~dot
+    differs = cleaned(decision) != expected
+    # All that is left of the difference are the rounded corners of the square.
+    assert 0 < differs.sum() < 60
+    assert not differs[45:65].any()
+    assert not differs[:, 85:105].any()
+    assert not differs[:, :80].any()
+
+
+def test_sesf_filters_with_the_slopes_of_all_channels() -> None:
+    rng = np.random.default_rng(2)
+    mask, guide = np.repeat([0.0, 1], 10) * np.ones((30, 1)), rng.uniform(0, 255, (3, 30, 20))
+    flat = guided_filter(np.zeros_like(mask), mask, 4, 0.1)
+    alone = [guided_filter(channel, mask, 4, 0.1) - flat for channel in guide]
+    np.testing.assert_allclose(smoothed(mask, guide[:1]), flat + alone[0], atol=1e-9)
+    np.testing.assert_allclose(smoothed(mask, guide), flat + sum(alone), atol=1e-9)
+    assert np.abs(sum(alone)).max() > 0.1
 
 
 @pytest.mark.parametrize("slug", ["deepfuse", "ifcnn_max", "ifcnn_mean", "ifcnn_sum"])

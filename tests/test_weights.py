@@ -147,6 +147,13 @@ def test_state_dicts_are_found_where_authors_put_them(
     assert read_tensors(path).keys() == read_tensors(own).keys()
 
 
+def test_state_dicts_of_several_parts_are_put_together(tmp_path: Path) -> None:
+    part = {"conv.weight": torch.ones(1), "steps": 3}
+    torch.save({"encoder": part, "decoder": part, "scale": torch.ones(1)}, tmp_path / "parts.pth")
+    names = {"encoder.conv.weight", "decoder.conv.weight", "scale"}
+    assert read_tensors(tmp_path / "parts.pth").keys() == names
+
+
 @pytest.mark.parametrize("kind", [".npz", ".safetensors"])
 def test_own_weights_of_other_kinds_give_the_same(own: Path, tmp_path: Path, kind: str) -> None:
     a, b = np.random.default_rng(1).integers(0, 256, (2, 20, 30), dtype=np.uint8)
@@ -317,6 +324,8 @@ def test_records_of_weights_are_complete(slug: str) -> None:
     for weights in METHODS[slug].weights:
         assert weights.files
         assert weights.licence
+        # Without an address 'weights get' has the notes to tell how to get a file.
+        assert weights.notes or all(file.url for file in weights.files)
         assert weights.home.startswith("https://")
         for file in weights.files:
             assert len(file.sha256) == 64
