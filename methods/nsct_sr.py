@@ -52,6 +52,11 @@ def nsct_sr(files: WeightFiles, *, overlap: int = 6, epsilon: float = 0.1) -> Te
     transform. The coarsest plane has the size of the image, so that this takes as long as ``sr``.
     Fusing an image with itself gives the image back.
 
+    Against the image 'NSCT_SR' that MFIFB publishes of Lytro 01, 83% of the values are within one
+    level and the mean difference is 0.78. The details agree; whole regions of the coarsest plane
+    come from the other source. That plane is so smooth that the sums of coefficients of two patches
+    are nearly equal, but why they fall out otherwise is not known.
+
     References
     ----------
     .. [1] Y. Liu, S. Liu, Z. Wang, "A general framework for image fusion based on multi-scale

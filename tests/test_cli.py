@@ -301,7 +301,7 @@ def test_run_mistakes(run: Run, pair_root: Path, tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("datasets = [", ["not valid TOML"]),
-        ('datasets = ["demo"]', ["methods must be a list"]),
+        ('datasets = ["demo"]', ["methods must be 'all', or a list"]),
         ('methods = ["lp"]', ["datasets must be a list"]),
         ('datasets = ["demo"]\nmethods = ["lp"]\nmetric = "all"', ["unknown keys: metric"]),
         ('datasets = ["demo"]\nmethods = [{slug = "lp"}]', ["a table with 'method'"]),

@@ -59,7 +59,12 @@ PARAMETERS = {
 # MFEIF by an attention of 1e-7, which its weights make constant.
 FAINT = {"auif", "mfeif"}
 
-NETWORKS = [m.slug for m in METHODS if m.weights]
+# Other methods with weights read a dictionary.
+DICTIONARIES = {
+    *("asr", "csmca", "csr", "cvt_sr", "dtcwt_sr", "dwt_sr", "latlrr", "lp_sr", "nsct_sr"),
+    *("rp_sr", "sr"),
+}
+NETWORKS = [m.slug for m in METHODS if m.weights and m.slug not in DICTIONARIES]
 
 
 def image(*shape: int, seed: int = 0) -> Tensor:

@@ -30,14 +30,19 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "deep_speed.md"
 
 # Folders of the authors' outputs, whose meta.json has their seconds.
 GOLDEN = {
+    "auif": "AUIF",
+    "datfuse": "DATFuse",
     "deepfuse_li": "DeepFuse-hli",
     "densefuse": "DenseFuse",
     "ifcnn_max": "IFCNN-MAX",
     "ifcnn_mean": "IFCNN-MEAN",
     "ifcnn_sum": "IFCNN-SUM",
+    "lrrnet": "LRRNet",
     "pmgi": "PMGI-ivf",
     "sdnet": "SDNet-ivf",
+    "seafusion": "SeAFusion",
     "u2fusion": "U2Fusion",
+    "ydtr": "YDTR",
 }
 GOLDEN_PAIR, GOLDEN_PIXELS = "me_u2d1", 640 * 426
 
@@ -77,9 +82,10 @@ def page(found: dict[str, dict[str, Any]], shared: Path | None) -> str:
         "# Time and memory of deep methods",
         "",
         f"One grey pair of {WIDTH}x{HEIGHT} pixels on one CPU thread: processor seconds (median of",
-        f"{REPEATS}), growth of memory at its worst, learned values, and operations (a",
-        "multiplication and an addition are two). Seconds of the authors' code are of another,",
-        "loaded machine, scaled from 640x426 pixels: they tell the order of magnitude.",
+        f"{REPEATS}, while other programs ran), growth of memory at its worst, learned values, and",
+        "operations (a multiplication and an addition are two). Seconds of the authors' code are",
+        "those of another loaded machine, scaled from 640x426 pixels: they tell the order of",
+        "magnitude.",
         "",
         f"Measured by `tests/benchmarks/deep_speed.py` with torch {torch.__version__} on "
         f"{processor()}, {time.strftime('%Y-%m-%d')}.",
