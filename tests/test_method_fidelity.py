@@ -22,6 +22,7 @@ from fusebench.methods import METHODS, load
 NOTHING_TO_COMPARE = {
     *("average", "maximum", "mertens", "pca", "wavelet"),
     *("cvt_sr", "dtcwt_accd", "dtcwt_sr", "dwt_sr", "nsct_sr"),
+    *("mefnet", "mff_gan", "stdfusionnet"),
 }
 
 # What the figures must be at least, for each comparison of a method in its order: share of pixels
