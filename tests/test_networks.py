@@ -300,9 +300,10 @@ def test_mff_gan_takes_what_is_in_focus(shared: Path) -> None:
 def test_mefnet_shows_the_detail_of_all_exposures(shared: Path) -> None:
     exposures = inputs(shared, "me_u2d1")
     fused = network("mefnet")(*exposures)
-    steps = [x.diff(dim=3).abs().mean() for x in (fused, *exposures)]
-    assert steps[0] > max(steps[1:])
-    assert fused.mean() == pytest.approx(sum(x.mean() for x in exposures) / 2, abs=0.15)
+    steps = [x.diff(dim=3).abs().mean().item() for x in (fused, *exposures)]
+    assert steps[0] > 1.2 * max(steps[1:])
+    dark, light = sorted(x.mean().item() for x in exposures)
+    assert dark + 0.1 < fused.mean().item() < light - 0.1
 
 
 def inputs(shared: Path, pair: str) -> list[Tensor]:

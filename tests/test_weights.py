@@ -138,7 +138,15 @@ def save(tensors: dict[str, torch.Tensor], path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("wrap", [dict, lambda t: {"state_dict": t}, lambda t: {"model": t}])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        dict,
+        lambda t: {"state_dict": t},
+        lambda t: {"model": t},
+        lambda t: {"state_dict": t, "losses": [np.float64(0.5), np.float32(0.25)]},
+    ],
+)
 def test_state_dicts_are_found_where_authors_put_them(
     own: Path, tmp_path: Path, wrap: Callable[[object], object]
 ) -> None:
