@@ -40,10 +40,12 @@ def main() -> None:
     page = st.navigation(
         [
             st.Page(app_parts.RANKING, title="Ranking", url_path="ranking", default=True),
+            st.Page(app_parts.COMPARE, title="Compare", url_path="compare"),
             st.Page(app_parts.PAIRS, title="Pairs", url_path="pairs"),
             st.Page(app_parts.METHODS, title="Methods", url_path="methods"),
             st.Page(app_parts.METRIC, title="Metrics", url_path="metrics"),
             st.Page(app_parts.DATASETS, title="Datasets", url_path="datasets"),
+            st.Page(app_parts.PAPERS, title="Papers", url_path="papers"),
         ],
         # Its links would lose the query parameters.
         position="hidden",
@@ -53,10 +55,12 @@ def main() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="menu"):
         st.markdown("**fusebench**", width="content")
         app_parts.link(app_parts.RANKING, "Ranking")
+        app_parts.link(app_parts.COMPARE, "Compare")
         app_parts.link(app_parts.PAIRS, "Pairs")
         app_parts.link(app_parts.METHODS, "Methods")
         app_parts.link(app_parts.METRIC, "Metrics")
         app_parts.link(app_parts.DATASETS, "Datasets")
+        app_parts.link(app_parts.PAPERS, "Papers")
     try:
         page.run()
     except MissingDataError as e:

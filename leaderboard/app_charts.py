@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import altair as alt
 import pandas as pd
 
 from fusebench.bench.trust import Degradation, Trust
+from fusebench.leaderboard.board import Column, Line, PairValues
+
+Layers: TypeAlias = alt.LayerChart | alt.FacetChart
+"""What Altair calls the result of layering."""
 
 GREEN, GREY = "#2a7f73", "#999999"
 # Pixels for one metric, and every one of them named.
@@ -27,9 +33,7 @@ def behaviour_limits(known: Trust) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def behaviour_chart(
-    known: Trust, degradation: Degradation, limits: tuple[float, float]
-) -> alt.LayerChart | alt.FacetChart:
+def behaviour_chart(known: Trust, degradation: Degradation, limits: tuple[float, float]) -> Layers:
     """Draw the mean of a metric against the strength of a degradation.
 
     Parameters
@@ -130,3 +134,182 @@ def heat_map(tau: pd.DataFrame, labels: dict[str, str]) -> alt.Chart:
         .properties(width=alt.Step(_STEP), height=alt.Step(_STEP))
     )
     return chart
+
+
+# Told apart by people with any colour vision (Okabe and Ito).
+COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
+
+
+def _by_method(lines: Sequence[Line]) -> alt.Color:
+    labels = [line.label for line in lines]
+    return alt.Color(
+        "method:N",
+        title=None,
+        scale=alt.Scale(domain=labels, range=COLOURS[: len(labels)]),
+        legend=alt.Legend(orient="bottom", columns=2, labelLimit=260),
+    )
+
+
+def radar_chart(lines: Sequence[Line], columns: Sequence[Column]) -> Layers:
+    """Draw the profile of each method: one axis a metric, its best value outside."""
+    rows = []
+    for k, column in enumerate([*columns, columns[0]]):
+        means = [line.cells[column.slug].mean or 0.0 for line in lines]
+        low, extent = min(means), (max(means) - min(means)) or 1.0
+        angle = 2 * math.pi * k / len(columns)
+        for line, mean in zip(lines, means, strict=True):
+            share = (mean - low) / extent
+            good = share if column.metric.direction == "higher" else 1 - share
+            radius = 0.15 + 0.85 * (good if max(means) > min(means) else 1.0)
+            rows.append(
+                {
+                    "method": line.label,
+                    "metric": column.heading,
+                    "mean": mean,
+                    "order": k,
+                    "x": radius * math.sin(angle),
+                    "y": radius * math.cos(angle),
+                }
+            )
+    names = [
+        {
+            "metric": column.heading,
+            "x": 1.18 * math.sin(2 * math.pi * k / len(columns)),
+            "y": 1.12 * math.cos(2 * math.pi * k / len(columns)),
+        }
+        for k, column in enumerate(columns)
+    ]
+    side = alt.Scale(domain=[-1.35, 1.35])
+    x, y = alt.X("x:Q", axis=None, scale=side), alt.Y("y:Q", axis=None, scale=side)
+    outline = (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_line(point=True, strokeWidth=2)
+        .encode(
+            x=x,
+            y=y,
+            order="order:Q",
+            color=_by_method(lines),
+            tooltip=["method:N", "metric:N", alt.Tooltip("mean:Q", format=".4g")],
+        )
+    )
+    text = alt.Chart(pd.DataFrame(names)).mark_text(fontSize=11).encode(x=x, y=y, text="metric:N")
+    chart: alt.LayerChart = alt.layer(outline, text, height=420).configure_view(strokeWidth=0)
+    return chart
+
+
+def wins_chart(wins: pd.DataFrame) -> Layers:
+    """Draw how often each method beats each other."""
+    rows = [
+        {"row": a, "column": b, "share": wins.loc[a, b]}
+        for a in wins.index
+        for b in wins.columns
+        if a != b
+    ]
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        x=alt.X("column:N", title="beaten", sort=list(wins.columns), axis=alt.Axis(labelAngle=-30)),
+        y=alt.Y("row:N", title=None, sort=list(wins.index)),
+    )
+    cells = base.mark_rect().encode(
+        color=alt.Color(
+            "share:Q",
+            legend=None,
+            scale=alt.Scale(domain=[0, 0.5, 1], range=["#d55e00", "#f2f2f2", "#0072b2"]),
+        )
+    )
+    text = base.mark_text().encode(
+        text=alt.Text("share:Q", format=".0%"), color=alt.value("#1d2126")
+    )
+    return alt.layer(cells, text, height=360)
+
+
+def means_chart(lines: Sequence[Line], columns: Sequence[Column]) -> alt.FacetChart:
+    """Draw the mean of each method with its 95% interval, one small chart a metric."""
+    rows = [
+        {
+            "metric": column.heading,
+            "method": line.label,
+            "mean": cell.mean,
+            "low": cell.mean if cell.low is None else cell.low,
+            "high": cell.mean if cell.high is None else cell.high,
+        }
+        for column in columns
+        for line in lines
+        for cell in [line.cells[column.slug]]
+    ]
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        y=alt.Y("method:N", title=None, sort=[line.label for line in lines], axis=_EVERY),
+        color=_by_method(lines).legend(None),
+        tooltip=[
+            "method:N",
+            *(alt.Tooltip(f"{name}:Q", format=".4g") for name in ("mean", "low", "high")),
+        ],
+    )
+    bar = base.mark_rule(strokeWidth=2).encode(
+        x=alt.X("low:Q", title=None, scale=alt.Scale(zero=False)), x2="high:Q"
+    )
+    dot = base.mark_point(filled=True, size=60).encode(x="mean:Q")
+    layered = alt.layer(bar, dot).properties(width=170, height=alt.Step(_STEP))
+    chart: alt.FacetChart = layered.facet(
+        alt.Facet("metric:N", title=None, sort=[c.heading for c in columns]), columns=4
+    ).resolve_scale(x="independent")
+    return chart
+
+
+def scatter_chart(scores: PairValues, column: Column, first: str, second: str) -> Layers:
+    """Draw the scores of two methods against each other, a dot for each pair."""
+    values = scores.values[scores.metrics.index(column.metric)]
+    x, y = (values[scores.labels.index(label)] for label in (first, second))
+    points = pd.DataFrame({"pair": scores.keys, "x": x, "y": y}).dropna()
+    ends = [float(points[["x", "y"]].min().min()), float(points[["x", "y"]].max().max())]
+    scale = alt.Scale(zero=False)
+    dots = (
+        alt.Chart(points)
+        .mark_point(filled=True, size=50, color=COLOURS[0])
+        .encode(
+            x=alt.X("x:Q", title=first, scale=scale),
+            y=alt.Y("y:Q", title=second, scale=scale),
+            tooltip=["pair:N", alt.Tooltip("x:Q", format=".4g"), alt.Tooltip("y:Q", format=".4g")],
+        )
+    )
+    line = (
+        alt.Chart(pd.DataFrame({"x": ends, "y": ends}))
+        .mark_line(color=GREY, strokeDash=[4, 3])
+        .encode(x="x:Q", y="y:Q")
+    )
+    return alt.layer(line, dots, height=360)
+
+
+def time_chart(lines: Sequence[Line], chosen: Sequence[str]) -> Layers:
+    """Draw mean rank against time; the methods that none beats in both are joined."""
+    known = [
+        {
+            "method": line.label,
+            "rank": line.mean_rank,
+            "seconds": line.competitor.seconds,
+            "chosen": line.label in chosen,
+        }
+        for line in lines
+        if line.mean_rank is not None and line.competitor.seconds
+    ]
+    points = pd.DataFrame(known, columns=["method", "rank", "seconds", "chosen"])
+    points = points.sort_values("seconds")
+    front = points[points["rank"] < points["rank"].cummin().shift(fill_value=math.inf)]
+    x = alt.X("seconds:Q", title="seconds a fusion", scale=alt.Scale(type="log"))
+    y = alt.Y("rank:Q", title="mean rank", scale=alt.Scale(reverse=True, zero=False))
+    joined = alt.Chart(front).mark_line(color=GREY, strokeDash=[4, 3]).encode(x=x, y=y)
+    dots = (
+        alt.Chart(points)
+        .mark_point(filled=True, size=70)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.condition("datum.chosen", alt.value(COLOURS[1]), alt.value(GREY)),
+            tooltip=["method:N", alt.Tooltip("rank:Q", format=".3g"), "seconds:Q"],
+        )
+    )
+    text = (
+        alt.Chart(points)
+        .mark_text(align="left", dx=8, fontSize=11)
+        .encode(x=x, y=y, text="method:N")
+    )
+    return alt.layer(joined, dots, text, height=360)

@@ -21,8 +21,12 @@ PARAMETERS = (
     "metric",
     "pair",
     "method",
+    "methods",
     "size",
     "data",
+    "paper",
+    "table",
+    "verdict",
 )
 """Query parameters that the app knows."""
 
@@ -177,3 +181,9 @@ def neighbours(keys: Sequence[str], key: str) -> tuple[str, str]:
     """Give the pairs before and after one; the ends meet."""
     i = keys.index(key)
     return keys[i - 1], keys[(i + 1) % len(keys)]
+
+
+def choose_compared(names: Sequence[str], wanted: str | None, most: int = 6) -> list[str]:
+    """Choose the methods to compare: those asked for that are there, else the first three."""
+    asked = [] if wanted is None else [name for name in wanted.split("|") if name in names]
+    return list(dict.fromkeys(asked))[:most] if wanted is not None else list(names[:3])

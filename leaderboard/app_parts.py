@@ -42,6 +42,7 @@ T = TypeVar("T")
 RANKING, PAIRS, METHODS = "app_ranking.py", "app_pairs.py", "app_methods.py"
 METRIC = "app_metrics.py"
 DATASETS = "app_datasets.py"
+PAPERS, COMPARE = "app_papers.py", "app_compare.py"
 
 # A run in progress shows up after this many seconds.
 _FRESH = 10

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from fusebench.bench.audit import Audited
 from fusebench.bench.schema import EntryRow
 from fusebench.bench.trust import COPY, DEGRADATIONS, FLAGS, Trust
 from fusebench.bench.types import (
@@ -25,6 +26,8 @@ from fusebench.bench.types import (
     Task,
 )
 from fusebench.datasets import Check
+from fusebench.leaderboard.audits import MARKS as MARKS_OF_VERDICTS
+from fusebench.leaderboard.audits import shown
 from fusebench.leaderboard.board import (
     ARROWS,
     Cell,
@@ -561,3 +564,29 @@ def checked_frame(result: Check) -> pd.DataFrame:
 def findings_frame(result: Check) -> pd.DataFrame:
     """List what is suspicious in a dataset."""
     return pd.DataFrame([{"Pair": f.key, "Kind": f.kind, "Found": f.text} for f in result.findings])
+
+
+# -- papers -----------------------------------------------------------------------------------
+
+
+def audit_frame(audited: Sequence[Audited]) -> pd.DataFrame:
+    """List printed numbers beside the nearest computed ones, with what to think of them."""
+    return pd.DataFrame(
+        [
+            {
+                "": MARKS_OF_VERDICTS[a.verdict],
+                "Method": a.cell.label,
+                "Metric": a.cell.metric_label + (f" ({a.cell.pair})" if a.cell.pair else ""),
+                "Dataset": a.cell.dataset,
+                "Printed": a.cell.printed,
+                "Computed": "–" if a.best is None else shown(a, a.best.value),
+                "By": "" if a.best is None else ", ".join(a.best.protocols) or a.best.convention,
+                "Verdict": a.verdict,
+                "Reason": a.reason,
+            }
+            for a in audited
+        ],
+        columns=[
+            *("", "Method", "Metric", "Dataset", "Printed", "Computed", "By", "Verdict", "Reason")
+        ],
+    )

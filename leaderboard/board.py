@@ -501,6 +501,64 @@ def with_certainty(store: Store, ranking: Ranking) -> Ranking:
     return replace(ranking, lines=(*lines, *rest), caution=caution, standing=found)
 
 
+@dataclass(frozen=True)
+class PairValues:
+    """Scores of the ranked competitors by the metrics that count.
+
+    Attributes
+    ----------
+    labels, keys : tuple of str
+        Competitors and pairs.
+    metrics : tuple of Metric
+    values : array, shape (metrics, competitors, pairs)
+        NaN where there is none.
+    """
+
+    labels: tuple[str, ...]
+    keys: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    values: NDArray[np.float64]
+
+
+def pair_values(
+    store: Store,
+    evaluation: Evaluation,
+    metrics: str | Iterable[str] = "all",
+    protocol: str = "canonical",
+) -> PairValues:
+    """Give the scores behind a ranking, pair by pair; see `ranking`."""
+    table = ranking(store, evaluation, metrics, protocol)
+    ranked = [line for line in table.lines if line.rank is not None]
+    counted = [c.metric for c in table.columns if c.counts]
+    values, _ = _values(store, table, [line.competitor for line in ranked], counted)
+    labels = tuple(line.label for line in ranked)
+    statement = select(PairRow.key).where(_in(evaluation)).order_by(PairRow.id)
+    with store.engine.connect() as connection:
+        keys = tuple(connection.execute(statement).scalars())
+    return PairValues(labels, keys, tuple(counted), values)
+
+
+def win_rates(scores: PairValues, labels: Iterable[str]) -> pd.DataFrame:
+    """Say how often each method beats each other.
+
+    Returns
+    -------
+    DataFrame
+        Square, by labels: share of pairs and metrics on which the row is better than the column; a
+        tie counts half. NaN on the diagonal.
+    """
+    chosen = list(labels)
+    index = [scores.labels.index(label) for label in chosen]
+    signs = np.array([1.0 if m.direction == "higher" else -1.0 for m in scores.metrics])
+    good = signs[:, None, None] * scores.values[:, index]
+    difference = good[:, :, None] - good[:, None]
+    known = np.isfinite(difference)
+    won = ((difference > 0) + 0.5 * (difference == 0)) * known
+    rates = won.sum(axis=(0, 3)) / np.maximum(known.sum(axis=(0, 3)), 1)
+    np.fill_diagonal(rates, np.nan)
+    return pd.DataFrame(rates, index=chosen, columns=chosen)
+
+
 def _letter(number: int) -> str:
     """Name a group: a to z, then a1 to z1, and so on."""
     return chr(ord("a") + number % 26) + (str(number // 26) if number >= 26 else "")

@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 from fusebench.bench.types import Array
 from fusebench.metrics._base import metric, require_choice
-from fusebench.metrics._primitives import cosine_transform, windows_at_once
+from fusebench.metrics._primitives import (
+    cosine_transform,
+    sum_of_products,
+    windows_at_once,
+)
 from fusebench.metrics._triplet import Name, Triplet
 
 Feature = Literal["pixel", "gradient"]
@@ -298,14 +302,17 @@ def _mutual_information(t: Triplet, feature: Callable[[Name], Array]) -> Array:
     _, count, height, width = features.shape
     height, width = height - WINDOW + 1, width - WINDOW + 1
     total = xp.zeros_like(features[0, :, 0, 0])
-    step = max(1, windows_at_once(features) // (count * width))
+    step = min(height, max(1, windows_at_once(features) // (count * width)))
+    shape = (PIXELS, 3, count, step, width)
+    room = xp.empty(shape, dtype=total.dtype, device=device(total))
     for top in range(0, height, step):
         rows = features[:, :, top : top + step + WINDOW - 1]
         shown = rows.shape[2] - WINDOW + 1
         # Read column by column, as MATLAB does.
-        windows = xp.stack(
-            [rows[:, :, y : y + shown, x : x + width] for x in range(WINDOW) for y in range(WINDOW)]
-        )
+        windows = room[:, :, :, :shown]
+        for k in range(PIXELS):
+            x, y = divmod(k, WINDOW)
+            windows[k] = rows[:, :, y : y + shown, x : x + width]
         agreement = _agreement(xp.reshape(windows, (PIXELS, 3, -1)), xp)
         total = total + xp.sum(xp.reshape(agreement, (2, count, -1)), axis=(0, 2))
     return total / (2 * height * width)
@@ -328,19 +335,20 @@ def _agreement(windows: Array, xp: Any) -> Array:
     shares = windows
     shares -= lowest
     rise = xp.sum(shares, axis=0)
-    shares /= xp.where(rise == 0, xp.ones_like(rise), rise)
+    shares /= rise + (rise == 0)
     position = xp.arange(1.0, PIXELS + 1, dtype=windows.dtype, device=device(windows))
     powers = xp.stack([position, position**2])
     mean, square = xp.reshape(xp.matmul(powers, xp.reshape(shares, (PIXELS, -1))), (2, 3, -1))
     # Deviation of the positions over that of the values, which is not 0 but in flat windows.
-    variance = xp.clip(square - mean**2, 0.0, None)
-    deviation = xp.sqrt(variance / xp.abs(xp.sum(shares**2, axis=0) - 1 / PIXELS))
+    variance = square - mean**2
+    variance *= variance > 0
+    deviation = xp.sqrt(variance / xp.abs(sum_of_products(shares, shares) - 1 / PIXELS))
     shares += NOTHING
-    entropy = -_sum_x_log(shares, shares, xp)
+    entropy = -sum_of_products(shares, xp.log(shares))
 
     # Every source with the fused image.
     both = entropy[:2] + entropy[2]
-    product = xp.sum(shares[:, :2] * shares[:, 2:], axis=0) - 1 / PIXELS
+    product = sum_of_products(shares[:, :2], shares[:, 2:]) - 1 / PIXELS
     opposed = product < 0
     # The lower bound is the upper one with the positions of one distribution in reverse.
     source = xp.where(opposed, xp.flip(shares[:, :2], axis=0), shares[:, :2])
@@ -361,9 +369,9 @@ def _agreement(windows: Array, xp: Any) -> Array:
     uncoupled = 1 - xp.sum(independent, axis=0)
     independent *= ratio
     # Weights above 1 make some of it negative; published code drops the imaginary part likewise.
-    ratio = xp.abs(ratio)
+    xp.abs(ratio, out=ratio)
     ratio += NOTHING
-    shared = _sum_x_log(independent, ratio, xp)
+    shared = sum_of_products(independent, xp.log(ratio, out=ratio))
     shared = shared + uncoupled * rest * xp.log(xp.abs(rest) + NOTHING)
 
     # Without entropy both windows are flat, or hold one bright pixel each.
@@ -401,12 +409,11 @@ def _upper_bound(source: Array, fused: Array, xp: Any) -> tuple[Array, Array, Ar
     shares[:PIXELS], shares[PIXELS:last], shares[last] = source, fused, NOTHING
     ends = xp.empty_like(shares)
     ends[0], ends[PIXELS] = 0.0, 0.0
-    for start in (1, PIXELS + 1):
-        for k in range(start, start + PIXELS - (start == 1)):
-            ends[k] = ends[k - 1] + shares[k - 1]
+    for k in (*range(1, PIXELS), *range(PIXELS + 1, last + 1)):
+        xp.add(ends[k - 1], shares[k - 1], out=ends[k])
 
     # The interval that ends at row k + 1 lies in share k of its own and in this one of the other.
-    below = xp.astype(ends[1:PIXELS, None] < ends[PIXELS + 1 :], xp.int8)
+    below = (ends[1:PIXELS, None] < ends[PIXELS + 1 :]).view(xp.int8)
     other = xp.empty((last, sources, count), dtype=xp.int8, device=where)
     other[: PIXELS - 1] = last - xp.sum(below, axis=1, dtype=xp.int8)
     other[PIXELS - 1] = last
@@ -419,7 +426,9 @@ def _upper_bound(source: Array, fused: Array, xp: Any) -> tuple[Array, Array, Ar
     def of_other(table: Array) -> Array:
         return xp.reshape(xp.take(xp.reshape(table, (-1,)), index), (last, sources, count))
 
-    length = ends[1:] - xp.maximum(ends[:-1], of_other(ends))
+    start = of_other(ends)
+    xp.maximum(start, ends[:-1], out=start)
+    length = xp.subtract(ends[1:], start, out=start)
     independent = of_other(shares)
     independent *= shares[:-1]
     length[PIXELS - 1] = 0.0
@@ -427,12 +436,7 @@ def _upper_bound(source: Array, fused: Array, xp: Any) -> tuple[Array, Array, Ar
     other += 1
     own = [*range(1, PIXELS), 0, *range(1, PIXELS + 1)]
     own_position = xp.asarray(own, dtype=length.dtype, device=where)
-    mean_product = xp.matmul(own_position, xp.reshape(length * other, (last, -1)))
+    position = xp.astype(other, length.dtype)
+    position *= length
+    mean_product = xp.matmul(own_position, xp.reshape(position, (last, -1)))
     return length, independent, xp.reshape(mean_product, (sources, count))
-
-
-def _sum_x_log(x: Array, size: Array, xp: Any) -> Array:
-    """Sum of x log(size) over the first axis."""
-    logarithm = xp.log(size)
-    logarithm *= x
-    return xp.sum(logarithm, axis=0)

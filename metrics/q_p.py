@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from fusebench.bench.types import Array
 from fusebench.metrics._base import metric
 from fusebench.metrics._primitives import (
-    fourier,
     gaussian_taps,
-    inverse_columns,
-    inverse_rows,
+    inverse_along,
     medians,
-    smooth,
+    smooth_in_blocks,
+    whole_fourier,
 )
 from fusebench.metrics._triplet import STRIP, Name, Triplet
 
@@ -56,29 +55,26 @@ class _Features:
 
 @dataclass(frozen=True)
 class _Orientation:
-    """Angular factor of the filters of one orientation.
+    """Angular factor of the filters of one orientation, shape (H, W).
 
-    A filter answers to one side of the spectrum. Its even part gives the real and its odd part the
-    imaginary part of the response, so that two real transforms do for a complex one.
+    It is real, but NumPy multiplies complex numbers by each other faster than by real ones.
     """
 
     angle: float
-    even: NDArray[np.float64]
-    odd: NDArray[np.float64]
+    angular: NDArray[np.complex128]
     # Noise threshold for an image whose median squared response on the finest scale is 1.
     threshold: float
 
 
 @dataclass(frozen=True)
 class _Bank:
-    """Filters of all scales and orientations, in half transforms.
+    """Filters of all scales and orientations: products of a radial and an angular factor.
 
-    The radial factors differ between the sides of the spectrum for images of odd size only; that
-    is `skew`, and empty otherwise.
+    They answer to one side of the spectrum, so that a response is complex: its real part is the
+    one of an even filter, its imaginary part that of an odd one.
     """
 
     radial: list[NDArray[np.float64]]
-    skew: list[NDArray[np.float64]]
     orientations: list[_Orientation]
 
 
@@ -175,7 +171,7 @@ def _best_correlation(maps: list[Array], masks: list[Array], fused: Array, xp: A
         return wide
 
     def mean(image: Array) -> Array:
-        return smooth(image, taps)
+        return smooth_in_blocks(image, taps)
 
     images = [surrounded(v * xp.astype(m, v.dtype)) for v, m in zip(maps, masks, strict=True)]
     fused = surrounded(fused)
@@ -214,152 +210,140 @@ def _features(t: Triplet) -> dict[Name, _Features]:
     _, height, width = t.shape
     bank = _bank(height, width)
     names: tuple[Name, ...] = ("a", "b", "fused")
-    return {name: _features_of(t[name], bank, t.xp) for name in names}
+    # Room for the spectrum seen on all scales, and for the responses in one orientation. New memory
+    # for each would cost as much time as filling it.
+    shape = (2, len(bank.radial), *t.shape)
+    room = t.xp.empty(shape, dtype=t.xp.complex128, device=device(t.a))
+    return {name: _features_of(t[name], bank, room, t.xp) for name in names}
 
 
-def _features_of(image: Array, bank: _Bank, xp: Any) -> _Features:
-    count, height, width = image.shape
+def _features_of(image: Array, bank: _Bank, room: Array, xp: Any) -> _Features:
     where = device(image)
     # The image less its first pixel: the spectrum of a constant one then is 0, without noise.
-    spectrum = fourier(image - image[:, :1, :1])
-    even = [spectrum * xp.asarray(radial, device=where) for radial in bank.radial]
-    # Odd filters turned by -90 degrees make real images.
-    odd = [-1j * scale for scale in even]
-    skew = [spectrum * xp.asarray(values, device=where) for values in bank.skew]
-    # Room for the even and the odd response on each scale, used for one orientation after another.
-    shape = (count, 2, *spectrum.shape[1:])
-    rooms = [xp.zeros(shape, dtype=xp.complex128, device=where) for _ in WAVELENGTHS]
-    finest = xp.zeros((count, 2, height, width), dtype=xp.float64, device=where)
-    power = xp.zeros_like(image)
+    spectrum = whole_fourier(image - image[:, :1, :1])
+    scales, filtered = room[0], room[1]
+    for scale, radial in zip(scales, bank.radial, strict=True):
+        xp.multiply(spectrum, xp.asarray(radial, device=where), out=scale)
+    length, power = xp.empty_like(image), xp.empty_like(image)
     sums = [xp.zeros_like(image) for _ in range(5)]
     for orientation in bank.orientations:
-        on_even = xp.asarray(orientation.even, device=where)
-        on_odd = xp.asarray(orientation.odd, device=where)
-        for scale, room in enumerate(rooms):
-            xp.multiply(even[scale], on_even, out=room[:, 0])
-            xp.multiply(odd[scale], on_odd, out=room[:, 1])
-            if skew:
-                room[:, 0] += skew[scale] * on_odd
-                room[:, 1] += -1j * skew[scale] * on_even
-        responses = [inverse_columns(room) for room in rooms]
+        angular = xp.asarray(orientation.angular, device=where)
+        xp.multiply(scales, angular, out=filtered)
+        columns = inverse_along(filtered, -2)
+        finest = []
         for rows in _strips(image):
-            pair = inverse_rows(responses[0][:, :, rows], width)
-            finest[:, :, rows] = pair
-            power[:, rows] = pair[:, 0] ** 2 + pair[:, 1] ** 2
+            finest.append(inverse_along(columns[0][:, rows], -1))
+            xp.abs(finest[-1], out=length[:, rows])
+            xp.square(length[:, rows], out=power[:, rows])
         noise = orientation.threshold * xp.sqrt(medians(power))
-        for rows in _strips(image):
-            pairs = [finest[:, :, rows]]
-            pairs += [inverse_rows(room[:, :, rows], width) for room in responses[1:]]
+        for rows, first in zip(_strips(image), finest, strict=True):
+            responses = [first, *(inverse_along(column[:, rows], -1) for column in columns[1:])]
             strips = [total[:, rows] for total in sums]
-            _add(strips, pairs, noise[:, None, None], orientation.angle, xp)
+            _add(strips, responses, length[:, rows], noise[:, None, None], orientation.angle, xp)
     return _moments(sums, xp)
 
 
-def _add(sums: list[Array], pairs: list[Array], noise: Array, angle: float, xp: Any) -> None:
+def _add(
+    sums: list[Array], responses: list[Array], length: Array, noise: Array, angle: float, xp: Any
+) -> None:
     """Add to the sums, in place, what the responses in one orientation contribute.
 
     Parameters
     ----------
     sums : list of float64 array, shape (N, H, W)
-        Of the energy in phase above the noise, of the amplitude, and of their ratio's square along
-        x, along y and mixed.
-    pairs : list of float64 array, shape (N, 2, H, W)
-        Even and odd responses from fine to coarse.
+        Of the energy in phase above the noise, of the amplitude, and of their ratio's square as
+        it is and times the cosine and the sine of twice the angle.
+    responses : list of complex128 array, shape (N, H, W)
+        From fine to coarse; the even response is the real part. Overwritten.
+    length : float64 array, shape (N, H, W)
+        Of the finest response.
     noise : float64 array, shape (N, 1, 1)
     angle : float
     xp : array namespace
     """
-    sum_even, sum_odd = pairs[0][:, 0], pairs[0][:, 1]
-    amplitude = strongest = xp.sqrt(sum_even**2 + sum_odd**2)
-    for pair in pairs[1:]:
-        even, odd = pair[:, 0], pair[:, 1]
-        sum_even, sum_odd = sum_even + even, sum_odd + odd
-        length = xp.sqrt(even**2 + odd**2)
-        amplitude = amplitude + length
-        strongest = xp.maximum(strongest, length)
+    first, length = length, xp.abs(responses[1])
+    amplitude, strongest = first + length, xp.maximum(first, length)
+    total = responses[0] + responses[1]
+    for response in responses[2:]:
+        xp.abs(response, out=length)
+        amplitude += length
+        xp.maximum(strongest, length, out=strongest)
+        total += response
     # Each response is split along their mean direction and across it.
-    square = sum_even**2 + sum_odd**2
-    energy = square
-    for pair in pairs:
-        energy = energy - xp.abs(pair[:, 0] * sum_odd - pair[:, 1] * sum_even)
-    energy = energy / (xp.sqrt(square) + LITTLE)
-    spread = amplitude / (strongest + LITTLE)
-    steep = xp.exp(SPREAD_SLOPE * SPREAD - (SPREAD_SLOPE / len(WAVELENGTHS)) * spread)
-    energy = xp.clip(energy - noise, 0.0, None) / (1 + steep)
-    # Where nothing answers the ratio is 0; elsewhere the summand changes nothing.
-    square = (energy / (amplitude + TINIEST)) ** 2
-    cosine, sine = math.cos(angle), math.sin(angle)
+    size = xp.abs(total)
+    energy = size**2
+    turned = xp.conj(total)
+    for response in responses:
+        response *= turned
+        energy -= xp.abs(xp.imag(response), out=length)
+    size += LITTLE
+    energy /= size
+    energy -= noise
+    strongest += LITTLE
+    spread = xp.divide(amplitude, strongest, out=strongest)
+    spread *= -SPREAD_SLOPE / len(WAVELENGTHS)
+    spread += SPREAD_SLOPE * SPREAD
+    steep = xp.exp(spread, out=spread)
+    steep += 1
+    energy *= energy > 0
+    energy /= steep
     sums[0] += energy
     sums[1] += amplitude
-    sums[2] += cosine**2 * square
-    sums[3] += sine**2 * square
-    sums[4] += cosine * sine * square
+    # Where nothing answers the ratio is 0; elsewhere the summand changes nothing.
+    amplitude += TINIEST
+    energy /= amplitude
+    square = xp.square(energy, out=energy)
+    sums[2] += square
+    sums[3] += xp.multiply(square, math.cos(2 * angle), out=length)
+    sums[4] += xp.multiply(square, math.sin(2 * angle), out=length)
 
 
 def _moments(sums: list[Array], xp: Any) -> _Features:
     """Turn the sums into features, in place."""
     half = ORIENTATIONS / 2
     for rows in _strips(sums[0]):
-        energy, amplitude, along_x, along_y, mixed = (total[:, rows] for total in sums)
+        energy, amplitude, both, difference, mixed = (total[:, rows] for total in sums)
         energy /= amplitude + LITTLE
-        along_x /= half
-        along_y /= half
-        both = along_x + along_y
-        root = xp.sqrt((mixed / ORIENTATIONS) ** 2 + (along_x - along_y) ** 2) + LITTLE
-        along_x[...] = (both + root) / 2
-        along_y[...] = (both - root) / 2
+        both /= half
+        difference /= half
+        mixed /= 2 * ORIENTATIONS
+        root = xp.sqrt(mixed**2 + difference**2) + LITTLE
+        difference[...] = (both - root) / 2
+        both += root
+        both /= 2
     return _Features(congruency=sums[0], edge=sums[2], corner=sums[3])
 
 
 # -- filters --------------------------------------------------------------------------------------
 
 
-# The bank of one size takes as much memory as ten images.
+# The bank of one size takes as much memory as sixteen images.
 @lru_cache(maxsize=1)
 def _bank(height: int, width: int) -> _Bank:
-    here, there = (_grid(height, width, opposite) for opposite in (False, True))
-    even_sizes = height % 2 == width % 2 == 0
-    radial = list(_radial(*here))
-    skew = []
-    if not even_sizes:
-        opposite = list(_radial(*there))
-        skew = [(p - q) / 2 for p, q in zip(radial, opposite, strict=True)]
-        radial = [(p + q) / 2 for p, q in zip(radial, opposite, strict=True)]
-    # Columns of a half transform stand for two each, but for the first and the one at its end.
-    counts = np.full(width // 2 + 1, 2.0)
-    counts[0] = 1
-    if width % 2 == 0:
-        counts[-1] = 1
-    thetas = [np.arctan2(-y, x) for y, x, _ in (here, there)]
+    y, x, low_pass = _grid(height, width)
+    radial = list(_radial(y, x, low_pass))
+    summed = sum(radial)
+    theta = np.arctan2(-y, x)
     orientations = []
     for index in range(ORIENTATIONS):
         angle = index * math.pi / ORIENTATIONS
-        first, second = (_angular(theta, angle) for theta in thetas)
-        even, odd = (first + second) / 2, (first - second) / 2
-        finest = [radial[0] * even, radial[0] * odd]
-        summed = sum(radial) * even
-        if not even_sizes:
-            finest = [finest[0] + skew[0] * odd, finest[1] + skew[0] * even]
-            summed = summed + sum(skew) * odd
-        power = float(((finest[0] ** 2 + finest[1] ** 2) * counts).sum())
+        angular = _angular(theta, angle)
         # Noise power by the median of the squared response on the finest scale, and from it the
-        # energy of noise on all scales together.
-        deviation = math.sqrt(float((summed**2 * counts).sum()) / (power * math.log(2)))
+        # energy of noise on all scales together, by the even filters.
+        power = float(((radial[0] * angular) ** 2).sum())
+        one_side = summed * angular
+        even = (one_side + np.roll(one_side[::-1, ::-1], 1, axis=(0, 1))) / 2
+        deviation = math.sqrt(float((even**2).sum()) / (power * math.log(2)))
         mean = math.sqrt(math.pi / 2) + DEVIATIONS * math.sqrt(2 - math.pi / 2)
-        orientations.append(_Orientation(angle, even, odd, deviation * mean / OVERESTIMATED))
-    return _Bank(radial, skew, orientations)
+        threshold = deviation * mean / OVERESTIMATED
+        orientations.append(_Orientation(angle, angular.astype(np.complex128), threshold))
+    return _Bank(radial, orientations)
 
 
 def _grid(
-    height: int, width: int, opposite: bool
+    height: int, width: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Frequencies down and across of a half transform, and their low-pass filter.
-
-    With `opposite`, those of the negative frequencies; the highest of an even number is its own.
-    """
-    rows, columns = (np.arange(n) for n in (height, width // 2 + 1))
-    if opposite:
-        rows, columns = -rows % height, -columns % width
+    """Frequencies down and across of a Fourier transform, and their low-pass filter."""
 
     def centred(n: int) -> NDArray[np.float64]:
         return np.arange(n, dtype=np.float64) - n // 2
@@ -368,8 +352,8 @@ def _grid(
     # is shifted to the corners one frequency too far.
     y, x = (np.fft.ifftshift(centred(n)) / (n - 1 if n % 2 else n) for n in (height, width))
     v, u = (np.fft.fftshift(centred(n)) / n for n in (height, width))
-    square = (v[rows, None] ** 2 + u[columns] ** 2) / CUTOFF**2
-    return y[rows, None], x[columns], 1 / (1 + square**SHARPNESS)
+    square = (v[:, None] ** 2 + u**2) / CUTOFF**2
+    return y[:, None], x, 1 / (1 + square**SHARPNESS)
 
 
 def _radial(

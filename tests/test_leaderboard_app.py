@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
@@ -642,3 +643,72 @@ def test_behaviour_of_every_metric_can_be_drawn(metric: Metric) -> None:
         assert all(value is None or low <= value <= high for value in values)
         assert len(values) == len(BY_NAME[name].strengths) + 2
     assert len(tables.responses_frame(known)) == sum(len(d.strengths) for d in DEGRADATIONS)
+
+
+# -- the papers page --------------------------------------------------------------------------
+
+
+def test_papers_page(database: Path) -> None:
+    app = open_page("papers", paper="rao2021fmm", table="2", verdict="reproduced")
+    cells = app.dataframe[0].value
+    assert set(cells["Verdict"]) == {"reproduced"}
+    assert {"CSR", "MGFF"} <= set(cells["Method"])
+    csr = cells[(cells["Method"] == "CSR") & (cells["Metric"] == "EN")].iloc[0]
+    assert csr["Printed"] == csr["Computed"]
+    assert "jiangnan" in csr["By"]
+    assert "contradicts" in markdown(app)
+
+
+def test_papers_page_changes_with_its_filters(database: Path) -> None:
+    app = open_page("papers")
+    assert param(app.selectbox("choose-paper").set_value("zhang_smfnet").run(), "paper")
+    assert app.selectbox("choose-table").value == "1"
+    app.selectbox("choose-verdict").set_value("contradicts itself").run()
+    assert param(app, "verdict") == "contradicts itself"
+    assert set(app.dataframe[0].value["Verdict"]) <= {"contradicts itself"}
+
+
+def test_papers_page_without_a_database(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUSEBENCH_DB", str(made / "nothing.db"))
+    app = open_page("papers", paper=HOSTILE)
+    assert len(app.dataframe[0].value)
+    assert tables.literal(HOSTILE) in markdown(app)
+
+
+# -- the comparison page ----------------------------------------------------------------------
+
+
+def test_compare_page(database: Path) -> None:
+    app = open_page("compare", task="mff", methods=f"LP|{HOSTILE}|Average")
+    # The hostile one failed on a pair: it has no rank, and cannot be compared.
+    assert app.multiselect("choose-methods").value == ["LP", "Average"]
+    specs = json.dumps(charts(app))
+    assert len(charts(app)) == 5
+    assert "PSNR_ref" in specs
+    app.multiselect("choose-methods").set_value(["LP"]).run()
+    assert "Choose at least two" in app.info[0].value
+    assert "needs two methods" in open_page("compare", task="ivif").info[0].value
+
+
+def test_win_rates_by_hand(store: Store, focus: Evaluation) -> None:
+    scores = board.pair_values(store, focus, ["qabf", "vif", "ssim"])
+    assert scores.labels == ("LP", "Average")
+    wins = board.win_rates(scores, ["Average", "LP"])
+    # LP is better on every pair by two of three metrics.
+    assert wins.loc["LP", "Average"] == pytest.approx(2 / 3)
+    assert wins.loc["Average", "LP"] == pytest.approx(1 / 3)
+
+
+def test_a_tie_counts_half() -> None:
+    values = np.array([[[1.0, 2.0, np.nan], [1.0, 3.0, 5.0]]])
+    scores = board.PairValues(("x", "y"), ("1", "2", "3"), (METRICS["mse"],), values)
+    wins = board.win_rates(scores, ["x", "y"])
+    assert (wins.loc["x", "y"], wins.loc["y", "x"]) == (0.75, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen"),
+    [(None, ["a", "b", "c"]), ("d|a|x", ["d", "a"]), ("", []), ("a|a", ["a"])],
+)
+def test_methods_to_compare_come_from_the_link(wanted: str | None, chosen: list[str]) -> None:
+    assert choices.choose_compared(["a", "b", "c", "d"], wanted) == chosen

@@ -1,0 +1,75 @@
+"""The comparison page: a few methods side by side, metric by metric and pair by pair."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from fusebench.leaderboard import board
+from fusebench.leaderboard.app_charts import (
+    means_chart,
+    radar_chart,
+    scatter_chart,
+    time_chart,
+    wins_chart,
+)
+from fusebench.leaderboard.app_choices import choose_compared
+from fusebench.leaderboard.app_parts import ask, bind, choose_view, params
+from fusebench.leaderboard.app_tables import escape
+
+MOST = 6
+
+
+def show() -> None:
+    """Show two to six methods beside each other."""
+    st.header("Compare", anchor=False)
+    view = choose_view()
+    ranking = ask(board.ranked, view.evaluation, view.metrics, view.protocol)
+    names = [line.label for line in ranking.lines if line.rank is not None]
+    if len(names) < 2:
+        st.info("A comparison needs two methods with an image of every pair.")
+        return
+    chosen = choose_compared(names, params().get("methods"))
+    st.multiselect(
+        f"Methods (2 to {MOST})",
+        names,
+        max_selections=MOST,
+        **bind("methods", chosen, view.params(), lambda labels: "|".join(labels)),
+    )
+    if len(chosen) < 2:
+        st.info("Choose at least two methods.")
+        return
+    lines = [line for line in ranking.lines if line.label in chosen]
+    counted = [c for c in ranking.columns if c.counts]
+    if not counted:
+        st.info("No metric is defined on every pair of these methods.")
+        return
+    scores = ask(board.pair_values, view.evaluation, view.metrics, view.protocol)
+    shape, mutual = st.columns(2, gap="large")
+    with shape:
+        st.subheader("Profile", anchor=False)
+        st.altair_chart(radar_chart(lines, counted), width="stretch")
+        st.caption("Each axis reaches from the worst to the best of the chosen methods.")
+    with mutual:
+        st.subheader("Who beats whom", anchor=False)
+        st.altair_chart(wins_chart(board.win_rates(scores, chosen)), width="stretch")
+        st.caption("Share of pairs and metrics on which the row beats the column; ties count half.")
+    st.subheader("Means with 95% intervals", anchor=False)
+    st.altair_chart(means_chart(lines, counted), width="stretch")
+    st.subheader("Pair by pair", anchor=False)
+    column = st.selectbox(
+        "Metric",
+        counted,
+        format_func=lambda c: c.metric.plain_label,
+        key="compare-metric",
+    )
+    st.altair_chart(scatter_chart(scores, column, chosen[0], chosen[1]), width="stretch")
+    st.caption(
+        f"Each dot is a pair; on the line {escape(chosen[0])} and {escape(chosen[1])} are equal."
+    )
+    st.subheader("Quality against time", anchor=False)
+    st.altair_chart(time_chart(ranking.lines, chosen), width="stretch")
+    st.caption("Mean rank over the metrics chosen (1 is best) against the median time of a fusion.")
+
+
+if __name__ == "__main__":
+    show()
