@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 _FILE = "STDFusionNet.npz"
-# Blocks of each part, which of them change the number of channels, and where they begin here.
+# Scope of each part, its number of blocks, and the place of the first block here.
 _PARTS = {
     "visible": ("vi_extraction_network", 3, 1),
     "infrared": ("ir_extraction_network", 3, 1),
@@ -43,9 +43,9 @@ _PARTS = {
             licence="MIT",
             home="https://github.com/Linfeng-Tang/STDFusionNet",
             trained_on=("TNO",),
-            notes="The variables of the authors' TensorFlow checkpoint (checkpoint/Fusion.model-* "
-            "in their repository), exported by their names with numpy.savez; an export of your own "
-            "is given with --weights DIR.",
+            notes="The variables of the authors' TensorFlow checkpoint (checkpoint/Fusion.model-28 "
+            "or 29 in their repository; which of the two is not known), exported by their names "
+            "with numpy.savez; an export of your own is given with --weights DIR.",
         ),
     ),
     notes="Fidelity is not measured: no output of the authors is at hand.",
