@@ -9,6 +9,7 @@ them. Nothing is downloaded here, and no method runs on anything but the weights
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -238,11 +239,19 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
                 for name, value in loadmat(path).items()
                 if isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
             }
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_numbers()):
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as e:
         # torch, scipy and safetensors raise kinds of their own for damaged files.
         raise _unreadable(path, e) from e
     return _state(path, content)
+
+
+def _numbers() -> list[Any]:
+    """Give what NumPy's numbers are made with: authors saved losses beside the tensors."""
+    make = np.float64(0).__reduce__()[0]
+    names = [(make, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    return [*names, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType, codecs.encode]
 
 
 def _state(path: Path, content: Any) -> dict[str, torch.Tensor]:
@@ -253,7 +262,14 @@ def _state(path: Path, content: Any) -> dict[str, torch.Tensor]:
             content = content[key]
     if not isinstance(content, Mapping) or not content:
         raise InputError(f"{path} holds no named tensors, but {type(content).__name__}")
-    return {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)}
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        # Some files hold one state dict for each part of the network.
+        if isinstance(value, Mapping):
+            found.update((f"{name}.{inner}", tensor) for inner, tensor in value.items())
+        else:
+            found[str(name)] = value
+    return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

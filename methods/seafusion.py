@@ -61,6 +61,8 @@ _NAMES = {
             licence="none stated",
             home="https://github.com/Linfeng-Tang/SeAFusion",
             trained_on=("MSRS train",),
+            notes="The authors' repository could not be searched for it. The file is "
+            "Checkpoint/SeAFusion/SeAFusion.pth of https://github.com/ycc568/my-seafusion.",
         ),
     ),
     fidelity=(

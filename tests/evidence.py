@@ -342,6 +342,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     "lp_sr": (Evidence(octave("LP_SR")), Evidence(mfifb("MST_SR"))),
     "lrrnet": (Evidence(deep("LRRNet")),),
     "matr": (Evidence(deep("MATR", sides=("vi", "ir"))),),
+    "mfeif": (Evidence(deep("MFEIF")),),
     "mgff": (Evidence(octave("MGFF")), Evidence(mfifb("MGFF"))),
     "msvd": (
         Evidence(msvd_signs(lambda shared: octave_cases(shared, "MSVD_clip"), np.asarray)),
@@ -369,6 +370,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
         Evidence(tang("SDNet")),
     ),
     "seafusion": (Evidence(deep("SeAFusion")),),
+    "sesf": (Evidence(deep("SESF")),),
     "sr": (Evidence(octave("SR")),),
     "tardal": tuple(Evidence(deep(f"TarDAL-{m}"), {"mode": m}) for m in ("dt", "tt", "ct")),
     "tif": (Evidence(octave("TIF")), Evidence(vifb("TIF"))),

@@ -22,6 +22,7 @@ from fusebench.methods import METHODS, load
 NOTHING_TO_COMPARE = {
     *("average", "maximum", "mertens", "pca", "wavelet"),
     *("cvt_sr", "dtcwt_accd", "dtcwt_sr", "dwt_sr", "nsct_sr"),
+    *("mefnet", "mff_gan", "stdfusionnet"),
 }
 
 # What the figures must be at least, for each comparison of a method in its order: share of pixels
@@ -61,6 +62,7 @@ BARS: dict[str, tuple[tuple[float, float], ...]] = {
     "lp_sr": ((0.999, 0.01), (0.999, 0.01)),
     "lrrnet": ((1.0, 1e-3),),
     "matr": ((1.0, 1e-3),),
+    "mfeif": ((1.0, 1e-3),),
     "mgff": ((1.0, 0.01), (0.999, 0.1)),
     # With the signs that come nearest to each image: see the method.
     "msvd": ((0.999, 0.01), (0.999, 0.01), (0.999, 0.01)),
@@ -74,6 +76,7 @@ BARS: dict[str, tuple[tuple[float, float], ...]] = {
     "rp_sr": ((0.999, 0.01), (0.999, 0.01), (0.999, 0.01)),
     "sdnet": (*((1.0, 0.01),) * 4, (0.997, 0.2)),
     "seafusion": ((1.0, 0.0),),
+    "sesf": ((1.0, 0.0),),
     "sr": ((0.999, 0.01),),
     "tardal": ((1.0, 1e-3),) * 3,
     "tif": ((0.999, 0.1), (0.999, 0.1)),

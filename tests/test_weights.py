@@ -138,13 +138,28 @@ def save(tensors: dict[str, torch.Tensor], path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("wrap", [dict, lambda t: {"state_dict": t}, lambda t: {"model": t}])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        dict,
+        lambda t: {"state_dict": t},
+        lambda t: {"model": t},
+        lambda t: {"state_dict": t, "losses": [np.float64(0.5), np.float32(0.25)]},
+    ],
+)
 def test_state_dicts_are_found_where_authors_put_them(
     own: Path, tmp_path: Path, wrap: Callable[[object], object]
 ) -> None:
     path = tmp_path / "wrapped.pth"
     torch.save(wrap(read_tensors(own)), path)
     assert read_tensors(path).keys() == read_tensors(own).keys()
+
+
+def test_state_dicts_of_several_parts_are_put_together(tmp_path: Path) -> None:
+    part = {"conv.weight": torch.ones(1), "steps": 3}
+    torch.save({"encoder": part, "decoder": part, "scale": torch.ones(1)}, tmp_path / "parts.pth")
+    names = {"encoder.conv.weight", "decoder.conv.weight", "scale"}
+    assert read_tensors(tmp_path / "parts.pth").keys() == names
 
 
 @pytest.mark.parametrize("kind", [".npz", ".safetensors"])
@@ -318,6 +333,8 @@ def test_records_of_weights_are_complete(slug: str) -> None:
     for weights in METHODS[slug].weights:
         assert weights.files
         assert weights.licence
+        # Without an address 'weights get' has the notes to tell how to get a file.
+        assert weights.notes or all(file.url for file in weights.files)
         # What we trained is at home here.
         assert weights.home.startswith("https://") or weights.origin == "retrained"
         for file in weights.files:

@@ -145,6 +145,8 @@ class Conv(nn.Conv2d):
         What lies outside of the image.
     bias : bool
         Whether a constant is added.
+    dilation : int
+        Distance between the taps of the kernel.
     after : callable, optional
         Activation.
     """
@@ -157,9 +159,18 @@ class Conv(nn.Conv2d):
         *,
         border: Border = "zeros",
         bias: bool = True,
+        dilation: int = 1,
         after: Activation | None = None,
     ) -> None:
-        super().__init__(inputs, outputs, size, padding=size // 2, padding_mode=border, bias=bias)
+        super().__init__(
+            inputs,
+            outputs,
+            size,
+            padding=dilation * (size // 2),
+            padding_mode=border,
+            bias=bias,
+            dilation=dilation,
+        )
         self.after = after
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The fusing halves of PMGI and SDNet: a dense path for each source, and one convolution."""
+"""The networks that fuse of PMGI, MFF-GAN and SDNet: two dense paths, and one convolution."""
 
 from __future__ import annotations
 
@@ -56,12 +56,13 @@ class PMGI(FusionNetwork):
     """
 
     sides: ClassVar = ("", "_vi")
+    inputs: ClassVar = 3
 
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.ModuleDict()
         for side in self.sides:
-            self.layers["layer1" + side] = Conv(3, 16, 5)
+            self.layers["layer1" + side] = Conv(self.inputs, 16, 5)
             for n, inputs in ((2, 16), (3, 48), (4, 64)):
                 self.layers[f"layer{n}{side}"] = Conv(inputs, 16)
             for between in ("2_3", "3_4"):
@@ -71,7 +72,7 @@ class PMGI(FusionNetwork):
     def compute(self, *sources: Tensor) -> Tensor:
         """Give the image in [-1, 1] of sources ``(N, 1, H, W)``."""
         a, b = (source * 2 - 1 for source in sources)
-        one = self._layer("1", torch.cat((a, a, b), 1), torch.cat((b, b, a), 1))
+        one = self._layer("1", *self._first(a, b))
         two = self._layer("2", *one)
         both = torch.cat(two, 1)
         told = self._layer("2_3", both, both)
@@ -82,15 +83,35 @@ class PMGI(FusionNetwork):
         fused: Tensor = self.last(torch.cat((*one, *two, *three, *four), 1)).tanh()
         return fused
 
+    def _first(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.cat((a, a, b), 1), torch.cat((b, b, a), 1)
+
     def _layer(self, number: str, *inputs: Tensor) -> tuple[Tensor, ...]:
         return tuple(
-            _relu(_normalised(self.layers[f"layer{number}{side}"](x)))
+            _relu(self._normalise(self.layers[f"layer{number}{side}"](x)))
             for side, x in zip(self.sides, inputs, strict=True)
         )
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        return _normalised(x)
 
     def save(self, fused: Tensor, *sources: Tensor) -> Tensor:
         """Stretch."""
         return stretched(fused)
+
+
+class MFFGAN(PMGI):
+    """The same with a path for each source, and nothing normalised."""
+
+    reach = 5
+    sides: ClassVar = ("", "_far")
+    inputs: ClassVar = 1
+
+    def _first(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        return a, b
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        return x
 
 
 def _along(*layers: tuple[Tensor, ...]) -> list[Tensor]:
