@@ -91,9 +91,10 @@ def _parameters(m: Method) -> str:
     from fusebench import methods
 
     try:
-        return f"{methods.load(m.slug, device='cpu').parameters:,}"
+        learned = methods.load(m.slug, device="cpu").parameters
     except FusebenchError:
         return "counted once the weights are here"
+    return "a dictionary" if learned is None else f"{learned:,}"
 
 
 def _figures(f: Fidelity) -> str:

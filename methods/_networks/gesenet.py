@@ -147,7 +147,8 @@ class _Masked(nn.Module):
             everywhere = full
             found.append(features)
         refined: Tensor = self.collect(torch.cat(found, dim=1))
-        return x + refined * self.attend(refined)
+        attention: Tensor = self.attend(refined)
+        return x + refined * attention
 
 
 class _Guide(nn.Module):
