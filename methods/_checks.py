@@ -7,16 +7,16 @@ import math
 from fusebench.bench.types import InputError
 
 
-def require_count(option: str, value: int) -> None:
-    """Check that a number of levels, pixels or iterations is at least one.
+def require_count(option: str, value: int, least: int = 1) -> None:
+    """Check that a number of levels, pixels or iterations is at least one, or whatever is least.
 
     Raises
     ------
     InputError
         If it is not.
     """
-    if value < 1:
-        raise InputError(f"{option} is {value}; expected a whole number of at least 1")
+    if value < least:
+        raise InputError(f"{option} is {value}; expected a whole number of at least {least}")
 
 
 def require_positive(option: str, value: float) -> None:

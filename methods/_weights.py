@@ -257,7 +257,7 @@ def _numbers() -> list[Any]:
 def _state(path: Path, content: Any) -> dict[str, torch.Tensor]:
     import torch
 
-    for key in ("state_dict", "model", "params"):
+    for key in ("state_dict", "model", "params", "weight"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping) or not content:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from fusebench.bench.types import Fidelity, InputError, WeightFile, Weights
+from fusebench.bench.types import Fidelity, WeightFile, Weights
 from fusebench.methods._base import TensorFusion, method
+from fusebench.methods._checks import require_count
 from fusebench.methods._weights import WeightFiles, from_tensorflow, load_network, renamed
 
 _TENSORFLOW = {
@@ -127,8 +128,7 @@ def densefuse(
     """
     from fusebench.methods._networks.densefuse import DenseFuse
 
-    if radius < 0:
-        raise InputError(f"radius is {radius}; expected a whole number of at least 0")
+    require_count("radius", radius, 0)
     decoders = (1, 2, 3, 4)
     (file,) = files.weights.files
     tensorflow = files.weights.name in _TENSORFLOW

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +23,19 @@ from fusebench.methods._networks.base import (
     FusionNetwork,
     grey_of,
     in_tiles,
+    mirrored,
     stretched,
     truncated,
     with_stride,
     wrapped,
 )
 from fusebench.methods._networks.densefuse import DenseFuse
+from fusebench.methods._networks.liu_cnn import fuse_with_weights
 from fusebench.methods._networks.mefnet import guided_upsampling
+from fusebench.methods._networks.murf import MURF, converted
 from fusebench.methods._networks.sdnet import _normalised
 from fusebench.methods._networks.sesf import cleaned, smoothed
+from fusebench.methods._networks.tardal import Normalisation
 
 # Numbers of learned values, from the shapes in the official checkpoints.
 PARAMETERS = {
@@ -40,17 +45,26 @@ PARAMETERS = {
     "deepfuse": 316_976,
     "deepfuse_li": 18_817,
     "densefuse": 74_193,
+    "didfuse": 260_935,
     "emfusion": 148_545,
+    # Two belong to a normalisation that is never applied.
+    "gesenet": 240_587 - 2,
     "ifcnn_max": 83_587,
     "ifcnn_mean": 83_587,
     "ifcnn_sum": 83_587,
+    # The file's two biases of the last layer are not used.
+    "liu_cnn": 435_202 - 2,
     "lrrnet": 49_204,
     "mefnet": 26_461,
     "mfeif": 371_140,
     # The rest is the discriminator.
     "mff_gan": 430_690 - 390_657,
+    # The file has a normalisation that nothing uses, queries and keys.
+    "matr": 13_422 - 1_848,
+    "murf": 26_265,
     # All 42,401 variables but the 768 of batch normalisation, which the test program ignores.
     "pmgi": 42_401 - 768,
+    "reconet": 7_527,
     # Of 67,091 variables, 38,386 decompose.
     "sdnet": 67_091 - 38_386,
     # 226 belong to normalisations that are never applied.
@@ -58,6 +72,7 @@ PARAMETERS = {
     # The rest decodes.
     "sesf": 74_803 - 60_387,
     "stdfusionnet": 282_513,
+    "tardal": 296_577,
     "u2fusion": 659_217,
     # Two layers that nothing uses, queries and keys.
     "ydtr": 217_770 - 127_824,
@@ -159,6 +174,11 @@ def test_sides_become_multiples_and_come_back(height: int, width: int) -> None:
 
 
 # Blocks
+
+
+def test_mirrored_doubles_the_outermost_pixels_as_often_as_needed() -> None:
+    x = torch.arange(3.0).view(1, 1, 1, 3)
+    assert mirrored(x, (1, 5, 0, 1))[0, 0, 1].tolist() == [0, 0, 1, 2, 2, 1, 0, 0, 1]
 
 
 def test_dense_blocks_put_channels_in_the_authors_order() -> None:
@@ -330,6 +350,73 @@ def test_deepfuse_does_not_see_the_scale_of_the_sources() -> None:
     network("deepfuse")
     a, b = image(1, 1, 20, 30), image(1, 1, 20, 30, seed=1)
     torch.testing.assert_close(load("deepfuse")(a / 3, b / 3), load("deepfuse")(a, b))
+
+
+def test_gesenet_draws_masks_that_add_up_to_1() -> None:
+    net = network("gesenet", masks="drawn", seed=4)
+    logits = image(2, 2, 6, 5)
+    draw = net._draw_with(net.generator())
+    masks = draw(logits, 1)
+    torch.testing.assert_close(masks.sum(1), torch.ones(2, 6, 5))
+    # Each image of a batch has the same noise, and the next masks have another.
+    same = logits[:1].expand(2, -1, -1, -1)
+    first, second = net._draw_with(net.generator())(same, 1)
+    assert torch.equal(first, second)
+    assert not torch.equal(draw(logits, 1), masks)
+    assert torch.equal(net._draw_with(None)(logits, 1), logits.softmax(1))
+
+
+def test_matr_continues_images_to_squares() -> None:
+    net = network("matr")
+    a, b = image(1, 1, 20, 30), image(1, 1, 20, 30, seed=1)
+    squares = (torch.cat((x, x.flip(2)[:, :, :10]), dim=2) for x in (a, b))
+    assert torch.equal(net.compute(a, b), net.compute(*squares)[:, :, :20])
+
+
+def test_tardal_normalises_each_image_by_itself() -> None:
+    normalise = Normalisation(3, own=True)
+    expected = nn.functional.instance_norm(image(2, 3, 9, 7))
+    torch.testing.assert_close(normalise(image(2, 3, 9, 7)), expected)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("size", [(64, 64), (70, 90)])
+def test_murf_is_the_authors_network(size: tuple[int, int], shared: Path) -> None:
+    golden = shared / "golden" / "parity"
+    rule = runpy.run_path(str(golden / "rule.py"))
+    tensors = {}
+    for line in (golden / "keys" / "MURF.txt").read_text().splitlines():
+        if not line.startswith("#"):
+            k, name, shape, kind = line.split("\t")
+            filled = rule["make_tensor"](int(k), tuple(map(int, shape.split("x"))), kind)
+            # The rule fills tensors in the order of axes of PyTorch; the file has the other.
+            axes = {4: (2, 3, 1, 0), 2: (1, 0)}.get(filled.ndim, (0,))
+            tensors[name] = torch.from_numpy(filled.transpose(axes))
+    net = MURF()
+    net.load_state_dict(converted(tensors))
+    visible, infrared = map(torch.from_numpy, rule["make_inputs"](*size, 3))
+    with np.load(golden / "MURF.npz") as arrays:
+        expected = arrays[f"{size[0]}x{size[1]}/rgb_out"]
+    with torch.inference_mode():
+        found = net.compute(infrared[:, :1], visible).numpy()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.ptp(expected))
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 21), (15, 40)])
+def test_liu_cnn_fuses_equal_images_to_themselves(height: int, width: int) -> None:
+    a, weight = image(1, 3, height, width).double(), image(1, 1, height, width, seed=1).double()
+    torch.testing.assert_close(fuse_with_weights(a, a, weight), a, rtol=0, atol=1e-12)
+
+
+def test_liu_cnn_takes_the_stronger_band_where_they_do_not_match() -> None:
+    rng = np.random.default_rng(1)
+    a = torch.from_numpy(rng.standard_normal((1, 1, 32, 32)))
+    weight = torch.zeros_like(a)
+    # Bands of opposite sign never match, and those of a are stronger.
+    torch.testing.assert_close(fuse_with_weights(a, -0.5 * a, weight), a, rtol=0, atol=1e-12)
+    # Bands that match are averaged.
+    half = fuse_with_weights(a, 0.9 * a, weight + 0.5)
+    torch.testing.assert_close(half, 0.95 * a, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("slug", ["pmgi", "sdnet"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pad
@@ -112,6 +113,22 @@ def with_stride(
     mode = "constant" if border == "zeros" else border
     padded = [pad(source, margin, mode) for source in sources] if any(margin) else sources
     return compute(*padded)[..., :height, :width]
+
+
+def mirrored(image: Tensor, margin: tuple[int, int, int, int]) -> Tensor:
+    """Mirror an image ``(N, C, H, W)`` at its borders, where the outermost pixels are doubled.
+
+    Parameters
+    ----------
+    image : Tensor
+    margin : tuple of int
+        Pixels to add: left, right, above and below, as many as wanted.
+    """
+    left, right, above, below = margin
+    height, width = image.shape[2:]
+    rows = np.pad(np.arange(height), (above, below), mode="symmetric")
+    columns = np.pad(np.arange(width), (left, right), mode="symmetric")
+    return image[:, :, torch.from_numpy(rows)][..., torch.from_numpy(columns)]
 
 
 # Blocks

@@ -49,11 +49,11 @@ class SeAFusion(FusionNetwork):
 class _Encoder(nn.Sequential):
     def __init__(self) -> None:
         super().__init__(
-            Conv(1, 16, after=leaky(0.2)), _GradientDense(16, 32), _GradientDense(32, 48)
+            Conv(1, 16, after=leaky(0.2)), GradientDense(16, 32), GradientDense(32, 48)
         )
 
 
-class _GradientDense(nn.Module):
+class GradientDense(nn.Module):
     """Dense features beside the Sobel gradients of the input."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
