@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# One thread a process: sums then have one order, and tests that start processes do not crowd.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
