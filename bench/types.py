@@ -193,13 +193,14 @@ class WeightFile:
     name : str
         File name as its authors published it.
     sha256 : str
-        Digest of its bytes.
+        Digest of its bytes; "" where nobody here has seen the file, so that a user has to name it
+        (``--weights PATH``).
     url : str
         Public address with a pinned commit, "" where there is none that stays the same.
     """
 
     name: str
-    sha256: str
+    sha256: str = ""
     url: str = ""
 
 

@@ -173,6 +173,12 @@ def find_file(slug: str, file: WeightFile) -> Path:
     InputError
         If there are some, but none with that content.
     """
+    if not file.sha256:
+        # A file that was never seen cannot be told from another of its name.
+        raise MissingDataError(
+            f"{file.name} of {slug} is not to be had at a fixed address; ask its authors, and give "
+            "it with --weights PATH"
+        )
     other: Path | None = None
     for path in places(slug, file.name):
         if path.is_file():

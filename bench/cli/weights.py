@@ -107,6 +107,8 @@ def _get(record: Method, weights: Weights, file: WeightFile, found: dict[str, Pa
     try:
         return find_file(record.slug, file)
     except FusebenchError:
+        if not file.sha256:
+            raise
         target = fetched(record.slug, file.name)
     if found is not None:
         if file.sha256 not in found:
