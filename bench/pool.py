@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
 from multiprocessing.connection import wait as wait_for_sentinel
 from typing import Protocol, TypeVar
@@ -17,6 +18,9 @@ from fusebench.bench.types import InputError
 
 U = TypeVar("U")
 R = TypeVar("R")
+
+# What torch and BLAS read when they are loaded.
+_THREADS = "OMP_NUM_THREADS"
 
 
 class Pool(Protocol):
@@ -79,14 +83,12 @@ class ProcessPool:
     def _run(
         self, function: Callable[[U], R], waiting: Iterator[U], workers: int, lost: list[U]
     ) -> Generator[tuple[U, R]]:
-        threads = max(1, (os.cpu_count() or 1) // workers)
         before = set(multiprocessing.active_children())
         executor = ProcessPoolExecutor(
             workers,
             # Forking a process that has threads (torch, BLAS) can hang it.
             mp_context=multiprocessing.get_context("spawn"),
             initializer=start_worker,
-            initargs=(threads,),
         )
         under_way: dict[Future[R], U] = {}
         finished_or_broken = False
@@ -94,7 +96,9 @@ class ProcessPool:
         def submit(count: int) -> None:
             for unit in islice(waiting, count):
                 try:
-                    under_way[executor.submit(function, unit)] = unit
+                    # Processes are started here, as they are needed.
+                    with threads_of_a_process(max(1, (os.cpu_count() or 1) // workers)):
+                        under_way[executor.submit(function, unit)] = unit
                 except BrokenProcessPool:
                     lost.append(unit)
                     return
@@ -205,10 +209,25 @@ def make_pool(executor: str, workers: int | None, scheduler: str | None) -> Pool
     return SerialPool() if count == 1 else ProcessPool(count)
 
 
-def start_worker(threads: int) -> None:
-    """Prepare a process that was started to work for this one: its threads, and its end."""
-    # torch and BLAS read this when they are loaded, which is later.
-    os.environ["OMP_NUM_THREADS"] = str(threads)
+@contextmanager
+def threads_of_a_process(count: int) -> Iterator[None]:
+    """Let processes that are started meanwhile use so many threads each.
+
+    BLAS reads this when it is loaded, which in a new process is before any code of ours runs.
+    """
+    before = os.environ.get(_THREADS)
+    os.environ[_THREADS] = str(count)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_THREADS]
+        else:
+            os.environ[_THREADS] = before
+
+
+def start_worker() -> None:
+    """Prepare the end of a process that was started to work for this one."""
     # Ctrl-C reaches the whole group; the parent decides what becomes of the work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

@@ -16,7 +16,7 @@ import numpy as np
 from fusebench.bench.environment import environment_facts
 from fusebench.bench.images import to_8_bit
 from fusebench.bench.memory import PeakMemory
-from fusebench.bench.pool import start_worker
+from fusebench.bench.pool import start_worker, threads_of_a_process
 from fusebench.bench.types import Image, InputError
 
 NINE = ("en", "sd", "sf", "ag", "scd", "mi", "vif", "qabf", "ssim")
@@ -325,7 +325,10 @@ def _ssim(x: Image, y: Image) -> float:
 def _in_a_fresh_process(plan: Plan, device: str) -> Timing:
     # Threads of BLAS would only stand in the way of those that share a batch.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, initializer=start_worker, initargs=(1,)) as pool:
+    with (
+        threads_of_a_process(1),
+        ProcessPoolExecutor(1, context, initializer=start_worker) as pool,
+    ):
         return pool.submit(measure, plan, device).result()
 
 

@@ -411,6 +411,21 @@ def test_a_crash_fails_its_own_unit_only() -> None:
     assert results == {u: -5 if u == 5 else u * u for u in range(12)}
 
 
+def _environment_at_start(unit: int) -> str:
+    # BLAS reads it when it is loaded: what is set later does not count.
+    return Path("/proc/self/environ").read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="Linux tells it")
+def test_the_cores_are_shared_among_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More threads than its share would lengthen the processor time that is stored."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setattr(pools.os, "cpu_count", lambda: 6)
+    found = dict(pools.ProcessPool(2).map(_environment_at_start, [0], lambda unit: ""))
+    assert "OMP_NUM_THREADS=3" in found[0].split("\0")
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
 def test_units_are_taken_as_they_are_needed() -> None:
     """A long list of units, and the images in them, is never in memory at once."""
     taken = 0
