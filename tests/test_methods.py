@@ -230,6 +230,32 @@ def test_every_size_and_content_is_fused(slug: str, data: st.DataObject) -> None
         assert np.abs(fuse(a, a).astype(int) - a).max() <= 1
 
 
+# Nothing outside of a neighbourhood plays a part, and a megapixel takes a few seconds at most.
+LOCAL_AND_QUICK = ("average", "maximum", "lp", "rp", "dwt", "wavelet", "dtcwt", "tif", "gff")
+
+
+@each_method
+def test_long_sides_are_fused(slug: str) -> None:
+    smallest = max(33, METHODS[slug].min_size)
+    for size in ((smallest, 1023), (1024, smallest)):
+        a, b = (picture(*size, seed=i) for i in range(2))
+        fused = ready(slug)(a, b)
+        assert fused.shape == size
+        # Neither end is lost, however far it is from the start.
+        assert fused[:, -9:].std() > 1
+        assert fused[-9:].std() > 1
+
+
+@pytest.mark.parametrize("slug", LOCAL_AND_QUICK)
+def test_a_megapixel_is_fused_as_its_parts_are(slug: str) -> None:
+    a, b = (picture(1024, 1024, seed=i) for i in range(2))
+    fuse = ready(slug)
+    whole, part = fuse(a, b), fuse(a[:256, :256], b[:256, :256])
+    assert whole.shape == (1024, 1024)
+    # The coarsest level of a pyramid reaches far, and little of it is seen here.
+    assert np.median(np.abs(whole[:160, :160].astype(float) - part[:160, :160])) <= 2
+
+
 @pytest.mark.parametrize("slug", DETAIL_KEEPING)
 def test_detail_of_both_sources_is_kept(slug: str) -> None:
     sharp = picture(96, 128)
