@@ -34,9 +34,9 @@ _FILE = "models.pth"
             notes="Their page links to a file on Google Drive; give it with --weights FILE.",
         ),
     ),
-    notes="The authors' weights are not at hand. On other tensors the network gives what theirs "
-    "does, with the common decoder of their test program or the deeper one of their training "
-    "program, as the file has it.",
+    notes="Nobody here has seen the authors' weights. On tensors made by a rule the network gives "
+    "what theirs gives, to 1e-5 of its range. Its common decoder is that of their test "
+    "program or the deeper one of their training program, as the file has it.",
 )
 def defusion(
     files: WeightFiles, /, *, task: Literal["auto", "ivif", "mef", "mff"] = "auto"

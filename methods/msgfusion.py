@@ -33,8 +33,9 @@ from fusebench.methods._weights import WeightFiles, load_network
             "with --weights FILE.",
         ),
     ),
-    notes="The authors' weights are not at hand. On other tensors the network gives what theirs "
-    "does. Results are grey, also where PET or SPECT is in false colours.",
+    notes="Nobody here has seen the authors' weights. On tensors made by a rule the network gives "
+    "what theirs gives, to 1e-5 of its range. Results are grey, also where PET or SPECT "
+    "is in false colours.",
 )
 def msgfusion(
     files: WeightFiles, /, *, modalities: Literal["ct_mr", "mr_pet"] = "ct_mr"

@@ -260,10 +260,10 @@ def grey_of(image: Tensor, program: Literal["pillow", "opencv"] = "pillow") -> T
     BT.601 luma in steps of 2**-16, as Pillow has it, or of 2**-15, as OpenCV has it; rounded.
     """
     weights, bits = _GREY[program]
-    channels = (image * 255).round().to(torch.int32).unbind(1)
-    luma = sum(weight * channel for weight, channel in zip(weights, channels, strict=True))
-    grey = (luma + (1 << bits - 1)) >> bits
-    return grey[:, None].to(image.dtype) / 255
+    levels = (image * 255).round().to(torch.int32).unbind(1)
+    red, green, blue = (w * channel for w, channel in zip(weights, levels, strict=True))
+    luma = (red + green + blue + (1 << bits - 1)) >> bits
+    return luma[:, None].to(image.dtype) / 255
 
 
 def grey_where_sources_are(fused: Tensor, *sources: Tensor) -> Tensor:

@@ -196,11 +196,10 @@ class _SplitAttention(nn.Module):
         self.fc2 = nn.Conv2d(inner, 2 * planes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        splits = relu(self.conv(x)).unflatten(1, (2, -1))
-        mean = splits.sum(1).mean((2, 3), keepdim=True)
-        weights = self.fc2(self.fc1(mean)).unflatten(1, (2, -1)).softmax(1)
-        weighted: Tensor = (weights * splits).sum(1)
-        return weighted
+        splits = torch.stack(relu(self.conv(x)).chunk(2, 1))
+        mean = splits.sum(0).mean((2, 3), keepdim=True)
+        weights = torch.stack(self.fc2(self.fc1(mean)).chunk(2, 1)).softmax(0)
+        return (weights * splits).sum(0)
 
 
 # The authors' checkpoints
