@@ -34,8 +34,8 @@ from fusebench.methods._weights import WeightFiles, load_network
         ),
     ),
     notes="Nobody here has seen the authors' weights. On tensors made by a rule the network gives "
-    "what theirs gives, to 1e-5 of its range. Results are grey, also where PET or SPECT "
-    "is in false colours.",
+    "what theirs gives, to 1e-5 of its range. Results are grey, also where PET or SPECT is in "
+    "false colours.",
 )
 def msgfusion(
     files: WeightFiles, /, *, modalities: Literal["ct_mr", "mr_pet"] = "ct_mr"
@@ -61,10 +61,10 @@ def msgfusion(
     Notes
     -----
     Follows [1]_ and the authors' program. The light of a source is the sum of its channels beyond
-    their maximum, for CT and MRI that beyond white, stretched to 0..255 over the whole image; so
-    large images cannot be computed in tiles. Images with an odd side get its last row or column
-    twice, and are cut to size again. The fused colours are cut down to 8 bits and turned to grey;
-    the authors' colour images are that grey in false colours.
+    their maximum, for CT and MRI that beyond white, stretched to 0..255 over the whole image.
+    Images with an odd side get its last row or column twice, and are cut to size again. The fused
+    colours are cut down to 8 bits and turned to grey; the authors' colour images are that grey in
+    false colours.
 
     References
     ----------

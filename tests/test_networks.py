@@ -20,6 +20,7 @@ from fusebench.bench.types import InputError, MissingDataError
 from fusebench.methods import METHODS, LoadedMethod, load
 from fusebench.methods._colour import fuse_chroma, split_luma
 from fusebench.methods._guided import guided_filter
+from fusebench.methods._networks import msgfusion
 from fusebench.methods._networks.base import (
     Conv,
     Dense,
@@ -504,6 +505,18 @@ def test_msgfusion_exchanges_mri_and_pet() -> None:
         net.light = torch.zeros_like  # type: ignore[assignment]
     assert torch.equal(nets[0].compute(a, b), nets[1].compute(b, a))
     assert not torch.equal(nets[0].compute(a, b), nets[1].compute(a, b))
+
+
+def test_msgfusion_computes_tiles_with_the_light_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net = network("msgfusion").double()
+    net.save = lambda fused, *sources: fused  # type: ignore[assignment]
+    a, b = image(1, 3, 75, 54).double(), image(1, 3, 75, 54, seed=1).double()
+    whole, net.tile = net.compute(a, b), 23
+    torch.testing.assert_close(net(a, b), whole, rtol=0, atol=1e-12)
+    monkeypatch.setattr(msgfusion, "_REACH", 8)
+    assert (net(a, b) - whole).abs().max() > 1e-6
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 21), (15, 40)])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from parity import Golden, golden, inputs
+from parity import STAND_INS, Golden, filled, golden, inputs
 from test_cli import Run, refused, run
 from torch import Tensor
 from torch.nn.functional import pad
@@ -22,6 +22,7 @@ from torch.nn.functional import pad
 from fusebench.bench.images import write_image
 from fusebench.bench.types import InputError, MissingDataError
 from fusebench.methods import METHODS, load
+from fusebench.methods._networks.base import FusionNetwork
 from fusebench.methods._networks.defusion import DeFusion
 from fusebench.methods._networks.msgfusion import MsgFusion
 from fusebench.methods._networks.nestfuse import Nest, merge_places
@@ -181,6 +182,21 @@ def test_rfn_nest_takes_its_two_files_from_a_folder(shared: Path, tmp_path: Path
     a, b = inputs(33, 47)
     assert torch.equal(parts(a, b), whole(a, b))
     assert whole.weights_digest == file_digest(tmp_path / "theirs.pth") != parts.weights_digest
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_tensor_can_be_trained(slug: str) -> None:
+    network = filled(STAND_INS[slug](), 0.5)
+    assert isinstance(network, FusionNetwork)
+    a, b = inputs(35, 42)
+    if isinstance(network, DeFusion):
+        results = network.decompose(a.expand(-1, 3, -1, -1), b.expand(-1, 3, -1, -1))
+    else:
+        results = (network.compute(a, b),)
+    torch.stack([x.mean() for x in results]).sum().backward()
+    for name, tensor in network.named_parameters():
+        assert tensor.grad is not None, name
+        assert tensor.grad.any(), name
 
 
 @pytest.mark.shared

@@ -13,6 +13,7 @@ from fusebench.methods._networks.base import (
     FusionNetwork,
     Normalised,
     grey_of,
+    in_tiles,
     stretched,
     truncated,
     with_stride,
@@ -22,6 +23,11 @@ from fusebench.methods._weights import renamed
 
 if TYPE_CHECKING:
     from fusebench.methods._weights import Tensors
+
+
+# Features are pooled by two; the furthest pixel, in rows or columns, that a fused one depends on
+# once the light is known.
+_STRIDE, _REACH = 2, 16
 
 
 class MsgFusion(FusionNetwork):
@@ -39,6 +45,9 @@ class MsgFusion(FusionNetwork):
     feature map, transforms it back and takes the modulus: it gives back what is not below 0, as all
     of the map is after its ReLU. It is left out.
     """
+
+    # 384 channels at full size are what takes the memory.
+    tile = 256
 
     def __init__(self, modalities: str) -> None:
         super().__init__()
@@ -85,9 +94,21 @@ class MsgFusion(FusionNetwork):
 
     def compute(self, *sources: Tensor) -> Tensor:
         """Give the fused image, in colour, of a functional source and MRI ``(N, 1 or 3, H, W)``."""
+        return self._with_even_sides(*self._in_order(*sources))
+
+    def forward(self, *sources: Tensor) -> Tensor:
+        """Fuse sources ``(N, 1 or 3, H, W)``, in tiles but for the light of the whole image."""
+        tile = self.tile + self.tile % _STRIDE
+        fused = in_tiles(self._with_even_sides, self._in_order(*sources), tile, _REACH)
+        return self.save(fused, *sources)
+
+    def _in_order(self, *sources: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         a, b = (source.expand(-1, 3, -1, -1) for source in sources)
         first, second = (a, b) if self.modalities == "ct_mr" else (b, a)
-        return with_stride(self.merge, (first, second, self.light(second)), 2, "replicate")
+        return first, second, self.light(second)
+
+    def _with_even_sides(self, *images: Tensor) -> Tensor:
+        return with_stride(self.merge, images, _STRIDE, "replicate")
 
     def light(self, image: Tensor) -> Tensor:
         """Give what the sum of the channels has beyond their maximum, stretched to [0, 1].
