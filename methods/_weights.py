@@ -113,7 +113,8 @@ class WeightFiles:
     @property
     def digest(self) -> str | None:
         """sha256 of the file used; of the digests, in order of names, where there are several."""
-        digests = [digest for _, digest in sorted(self._used.items())]
+        # A user's file may stand for several: it counts once.
+        digests = list(dict.fromkeys(digest for _, digest in sorted(self._used.items())))
         if len(digests) < 2:
             return digests[0] if digests else None
         return hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -18,7 +18,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-STAND_INS: dict[str, Callable[[], nn.Module]] = {}
+from fusebench.methods._networks.defusion import DeFusion
+from fusebench.methods._networks.msgfusion import MsgFusion
+from fusebench.methods._networks.nestfuse import NestFuse
+from fusebench.methods._networks.rfn_nest import RFNNest
+
+STAND_INS: dict[str, Callable[[], nn.Module]] = {
+    "defusion": lambda: DeFusion("auto"),
+    "msgfusion": lambda: MsgFusion("ct_mr"),
+    "nestfuse": lambda: NestFuse("attention_avg"),
+    "rfn_nest": RFNNest,
+}
 """Networks, by method, of which the package has no weights: what the tests of all methods run."""
 
 

@@ -153,7 +153,13 @@ def test_batch_equals_one_by_one(slug: str) -> None:
     assert torch.equal(batch_a, before)
     for i in range(3):
         single = fuse(batch_a[i : i + 1], batch_b[i : i + 1])
-        assert (together[i] - single[0]).abs().max() <= FLOAT32_NOISE
+        differs = (together[i] - single[0]).abs()
+        if fuse.record.weights:
+            # The order of sums differs in a batch, which can tip a value over the edge of a level.
+            assert differs.max() <= 1.001 / 255
+            assert (differs > FLOAT32_NOISE).float().mean() <= 1e-3
+        else:
+            assert differs.max() <= FLOAT32_NOISE
 
 
 @pytest.mark.parametrize("slug", ["average", "lp", "ifcnn_max", "pmgi"])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import runpy
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import torch
+from parity import STAND_INS, stand_in
 from PIL import Image as PillowImage
 from skimage.morphology import disk
 from torch import Tensor, nn
@@ -15,8 +17,10 @@ from torch.nn.functional import avg_pool2d
 
 from fusebench.bench.images import read_image
 from fusebench.bench.types import InputError, MissingDataError
-from fusebench.methods import METHODS, load
+from fusebench.methods import METHODS, LoadedMethod, load
+from fusebench.methods._colour import fuse_chroma, split_luma
 from fusebench.methods._guided import guided_filter
+from fusebench.methods._networks import msgfusion
 from fusebench.methods._networks.base import (
     Conv,
     Dense,
@@ -32,7 +36,9 @@ from fusebench.methods._networks.base import (
 from fusebench.methods._networks.densefuse import DenseFuse
 from fusebench.methods._networks.liu_cnn import fuse_with_weights
 from fusebench.methods._networks.mefnet import guided_upsampling
+from fusebench.methods._networks.msgfusion import MsgFusion
 from fusebench.methods._networks.murf import MURF, converted
+from fusebench.methods._networks.nestfuse import NestFuse, in_quarters, merge_places
 from fusebench.methods._networks.sdnet import _normalised
 from fusebench.methods._networks.sesf import cleaned, smoothed
 from fusebench.methods._networks.tardal import Normalisation
@@ -43,6 +49,8 @@ PARAMETERS = {
     # The file holds 10,760 values; 1,296 of them (queries, keys, a normalisation) have no effect.
     "datfuse": 10_760 - 1_296,
     "deepfuse": 316_976,
+    # 435 belong to a layer that is never used.
+    "defusion": 7_874_473 - 435,
     "deepfuse_li": 18_817,
     "densefuse": 74_193,
     "didfuse": 260_935,
@@ -61,10 +69,14 @@ PARAMETERS = {
     "mfeif": 371_140,
     # The rest is the discriminator.
     "mff_gan": 430_690 - 390_657,
+    # All but what no output depends on.
+    "msgfusion": 2_971_622 - 330_531,
     "murf": 26_265,
+    "nestfuse": 2_732_761,
     # All 42,401 variables but the 768 of batch normalisation, which the test program ignores.
     "pmgi": 42_401 - 768,
     "reconet": 7_527,
+    "rfn_nest": 7_524_249,
     # Of 67,091 variables, 38,386 decompose.
     "sdnet": 67_091 - 38_386,
     # 226 belong to normalisations that are never applied.
@@ -95,19 +107,24 @@ def image(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def network(slug: str, **options: object) -> FusionNetwork:
+def ready(slug: str, **options: object) -> LoadedMethod:
+    if slug in STAND_INS:
+        with TemporaryDirectory() as folder:
+            path = str(stand_in(slug, Path(folder)))
+            return load(slug, device="cpu", weights=path, **options)  # type: ignore[arg-type]
     try:
-        return load(slug, device="cpu", **options)._function  # type: ignore[arg-type, return-value]
+        return load(slug, device="cpu", **options)  # type: ignore[arg-type]
     except MissingDataError as e:
         pytest.skip(str(e))
+
+
+def network(slug: str, **options: object) -> FusionNetwork:
+    return ready(slug, **options)._function  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("slug", NETWORKS)
 def test_parameters_are_as_many_as_in_the_checkpoint(slug: str) -> None:
-    try:
-        assert load(slug, device="cpu").parameters == PARAMETERS[slug]
-    except MissingDataError as e:
-        pytest.skip(str(e))
+    assert ready(slug).parameters == PARAMETERS[slug]
     assert load("lp").parameters is None
 
 
@@ -207,6 +224,16 @@ def test_wrapped_goes_round() -> None:
 def test_stretched_reaches_from_0_to_1_in_each_image() -> None:
     batch = torch.tensor([[-2.0, 0, 6], [5, 5, 5]]).view(2, 1, 1, 3)
     assert stretched(batch).flatten().tolist() == [0, 0.25, 1, 0, 0, 0]
+
+
+def test_grey_of_opencv_is_luma_up_to_its_rounding() -> None:
+    colour = image(1, 3, 60, 80).mul(255).round() / 255
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+    exact = (colour * 255 * weights).sum(1)
+    found, pillow = grey_of(colour, "opencv")[:, 0] * 255, grey_of(colour)[:, 0] * 255
+    assert (found - exact).abs().max() <= 0.51
+    # A level of difference where red is weighted more, blue less.
+    assert 0 < (found != pillow).sum() < 10
 
 
 def test_grey_is_that_of_pillow() -> None:
@@ -400,6 +427,96 @@ def test_murf_is_the_authors_network(size: tuple[int, int], shared: Path) -> Non
     with torch.inference_mode():
         found = net.compute(infrared[:, :1], visible).numpy()
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.ptp(expected))
+
+
+def test_nest_computes_large_images_in_overlapping_quarters() -> None:
+    rows, columns = torch.arange(600.0).view(600, 1), torch.arange(40.0)
+    place = (rows * 100 + columns)[None, None]
+    sizes = []
+
+    def compute(x: Tensor) -> Tensor:
+        sizes.append(tuple(x.shape[2:]))
+        return x + len(sizes)
+
+    quarter = in_quarters(compute, [place]) - place
+    # Rows 298 to 302 and columns 18 to 22 are in two quarters, the middle is in four.
+    assert sizes == [(303, 23), (303, 22), (302, 23), (302, 22)]
+    assert quarter[0, 0, [297, 298, 302, 303], 0].tolist() == [1, 2, 2, 3]
+    assert quarter[0, 0, 0, [17, 18, 22, 23]].tolist() == [1, 1.5, 1.5, 2]
+    assert quarter[0, 0, 300, 20] == 2.5
+    small = place[:, :, :512]
+    assert torch.equal(in_quarters(compute, [small]) - small, torch.full_like(small, 5))
+
+
+def test_nestfuse_weights_channels_by_their_activity() -> None:
+    a, b = image(1, 3, 6, 5).double(), image(1, 3, 6, 5, seed=1).double()
+    for attention, activity in (
+        ("attention_avg", lambda x: x.mean()),
+        ("attention_max", lambda x: x.max()),
+        ("attention_nuclear", lambda x: torch.linalg.matrix_norm(x + 1e-5, "nuc")),
+    ):
+        merged = NestFuse(attention).merge(0, a, b)
+        for k in range(3):
+            of_a, of_b = (activity(x[0, k]) for x in (a, b))
+            channel = (of_a * a[0, k] + of_b * b[0, k]) / (of_a + of_b + 1e-5)
+            expected = (channel + merge_places(a, b)[0, k]) / 2
+            torch.testing.assert_close(merged[0, k], expected)
+
+
+def test_places_are_weighted_as_by_exponentials_that_overflow() -> None:
+    a, b = image(1, 3, 6, 5).double() * 9 - 2, image(1, 3, 6, 5, seed=1).double() * 9 - 2
+    of_a, of_b = (x.mean(1, keepdim=True).exp() for x in (a, b))
+    torch.testing.assert_close(merge_places(a, b), (of_a * a + of_b * b) / (of_a + of_b + 1e-5))
+    assert merge_places(a + 1e4, b + 1e4).isfinite().all()
+
+
+def test_defusion_reads_sources_as_the_authors_do_for_each_task() -> None:
+    a, b = image(1, 3, 20, 30), image(1, 3, 20, 30, seed=1)
+    infrared, exposed, focused = (ready("defusion", task=t) for t in ("ivif", "mef", "mff"))
+    assert torch.equal(exposed(a, b), focused(b, a))
+    assert not torch.equal(focused(a, b), focused(b, a))
+    (luma_a, chroma_a), (luma_b, chroma_b) = (split_luma(x) for x in (a, b))
+    fused = infrared(luma_a, luma_b)
+    assert torch.equal(fused, focused(luma_a, luma_b))
+    luma, chroma = split_luma(infrared(a, b))
+    # Colours that do not fit into [0, 1] are clipped.
+    fits = (infrared(a, b).amin(1) > 0) & (infrared(a, b).amax(1) < 1)
+    assert fits.any()
+    assert ((luma - fused)[:, 0].abs() < 1e-6)[fits].all()
+    both = (chroma - fuse_chroma(chroma_a, chroma_b)).abs().amax(1)
+    assert (both < 1e-6)[fits].all()
+
+
+def test_msgfusion_makes_light_of_the_second_source() -> None:
+    # The sums of the channels exceed their maximum by 0, 100 and 250, and white by 0, 45 and 245.
+    pixels = torch.tensor([[200.0, 0, 0], [200, 50, 50], [250, 250, 0]]) / 255
+    colour = pixels.T.reshape(1, 3, 1, 3)
+    for modalities, expected in (("mr_pet", [0, 100, 250]), ("ct_mr", [0, 45, 245])):
+        light = MsgFusion(modalities).light(colour)
+        assert light.shape == colour.shape
+        for channel in light[0, :, 0]:
+            assert channel.tolist() == pytest.approx([x / expected[2] for x in expected])
+
+
+def test_msgfusion_exchanges_mri_and_pet() -> None:
+    a, b = image(1, 3, 20, 30), image(1, 3, 20, 30, seed=1)
+    nets = [network("msgfusion", modalities=m) for m in ("ct_mr", "mr_pet")]
+    for net in nets:
+        net.light = torch.zeros_like  # type: ignore[assignment]
+    assert torch.equal(nets[0].compute(a, b), nets[1].compute(b, a))
+    assert not torch.equal(nets[0].compute(a, b), nets[1].compute(a, b))
+
+
+def test_msgfusion_computes_tiles_with_the_light_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net = network("msgfusion").double()
+    net.save = lambda fused, *sources: fused  # type: ignore[assignment]
+    a, b = image(1, 3, 75, 54).double(), image(1, 3, 75, 54, seed=1).double()
+    whole, net.tile = net.compute(a, b), 23
+    torch.testing.assert_close(net(a, b), whole, rtol=0, atol=1e-12)
+    monkeypatch.setattr(msgfusion, "_REACH", 8)
+    assert (net(a, b) - whole).abs().max() > 1e-6
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 21), (15, 40)])

@@ -8,10 +8,13 @@ from typing import Literal, TypeAlias
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, pad
+from torch.nn.functional import leaky_relu, pad, relu
 
 Border = Literal["zeros", "reflect", "replicate"]
 Activation: TypeAlias = Callable[[Tensor], Tensor]
+
+# What red, green and blue are multiplied with, and the bits that are cut off their sum.
+_GREY = {"pillow": ((19595, 38470, 7471), 16), "opencv": ((9798, 19235, 3735), 15)}
 
 
 class FusionNetwork(nn.Module):
@@ -179,6 +182,25 @@ class Conv(nn.Conv2d):
         return x if self.after is None else self.after(x)
 
 
+class Normalised(nn.Module):
+    """A convolution of 3 x 3 pixels that sees the border again beyond it, normalised, and a ReLU.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = Conv(inputs, outputs, border="replicate", bias=False)
+        self.bn = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Turn ``(N, inputs, H, W)`` into ``(N, outputs, H, W)``."""
+        return relu(self.bn(self.conv(x)))
+
+
 class Dense(nn.ModuleList):
     """Blocks that each see the input and all outputs before theirs.
 
@@ -232,11 +254,25 @@ def stretched(image: Tensor, tiny: float = 0.0) -> Tensor:
     return (image - low) / torch.where(extent > 0, extent, 1)
 
 
-def grey_of(image: Tensor) -> Tensor:
+def grey_of(image: Tensor, program: Literal["pillow", "opencv"] = "pillow") -> Tensor:
     """Turn colour images ``(N, 3, H, W)`` of whole grey levels in [0, 1] into grey ones.
 
-    As Pillow does: BT.601 luma in steps of 2**-16, rounded.
+    BT.601 luma in steps of 2**-16, as Pillow has it, or of 2**-15, as OpenCV has it; rounded.
     """
-    red, green, blue = (image * 255).round().to(torch.int32).unbind(1)
-    luma = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
+    weights, bits = _GREY[program]
+    levels = (image * 255).round().to(torch.int32).unbind(1)
+    red, green, blue = (w * channel for w, channel in zip(weights, levels, strict=True))
+    luma = (red + green + blue + (1 << bits - 1)) >> bits
     return luma[:, None].to(image.dtype) / 255
+
+
+def grey_where_sources_are(fused: Tensor, *sources: Tensor) -> Tensor:
+    """Turn those of the colour images ``(N, 3, H, W)`` grey whose sources are all grey.
+
+    One channel is left of them where the sources have one. Levels are whole; see `grey_of`.
+    """
+    if sources[0].shape[1] == 1:
+        return grey_of(fused)
+    stack = torch.stack(sources)
+    grey = (stack == stack[:, :, :1]).flatten(2).all(2).all(0)
+    return torch.where(grey[:, None, None, None], grey_of(fused), fused)

@@ -6,9 +6,14 @@ from functools import reduce
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu
 
-from fusebench.methods._networks.base import Conv, FusionNetwork, grey_of, truncated
+from fusebench.methods._networks.base import (
+    Conv,
+    FusionNetwork,
+    Normalised,
+    grey_where_sources_are,
+    truncated,
+)
 
 # Of the photographs of ImageNet, by which inputs are normalised.
 _MEAN = (0.485, 0.456, 0.406)
@@ -34,8 +39,8 @@ class IFCNN(FusionNetwork):
         super().__init__()
         self.rule = rule
         self.conv1 = Conv(3, 64, 7, border="replicate", bias=False)
-        self.conv2 = _Normalised(64)
-        self.conv3 = _Normalised(64)
+        self.conv2 = Normalised(64, 64)
+        self.conv3 = Normalised(64, 64)
         self.conv4 = nn.Conv2d(64, 3, 1)
         mean, std = (_MEAN, _STD) if normalisation == "imagenet" else ((0.0,) * 3, (1.0,) * 3)
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
@@ -58,19 +63,4 @@ class IFCNN(FusionNetwork):
 
     def save(self, fused: Tensor, *sources: Tensor) -> Tensor:
         """Undo the normalisation and cut to 8 bits; grey sources give a grey image."""
-        colour = truncated(fused * self.std + self.mean)
-        if sources[0].shape[1] == 1:
-            return grey_of(colour)
-        stack = torch.stack(sources)
-        grey = (stack == stack[:, :, :1]).flatten(2).all(2).all(0)
-        return torch.where(grey[:, None, None, None], grey_of(colour), colour)
-
-
-class _Normalised(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = Conv(channels, channels, border="replicate", bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return relu(self.bn(self.conv(x)))
+        return grey_where_sources_are(truncated(fused * self.std + self.mean), *sources)
