@@ -6,8 +6,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from parity import STAND_INS, stand_in
+from parity import load_any
 from scipy.ndimage import gaussian_filter
 from scipy.signal import convolve2d
 from skimage.filters import threshold_otsu
@@ -64,10 +62,7 @@ each_method = pytest.mark.parametrize("slug", SLUGS)
 
 @cache
 def loaded(slug: str) -> LoadedMethod:
-    if slug in STAND_INS:
-        with TemporaryDirectory() as folder:
-            return load(slug, device="cpu", weights=str(stand_in(slug, Path(folder))))
-    return load(slug, device="cpu")
+    return load_any(slug)
 
 
 def ready(slug: str, **options: object) -> LoadedMethod:

@@ -147,6 +147,8 @@ class Conv(nn.Conv2d):
         Whether a constant is added.
     dilation : int
         Distance between the taps of the kernel.
+    groups : int
+        Parts of the channels that are convolved apart.
     after : callable, optional
         Activation.
     """
@@ -160,6 +162,7 @@ class Conv(nn.Conv2d):
         border: Border = "zeros",
         bias: bool = True,
         dilation: int = 1,
+        groups: int = 1,
         after: Activation | None = None,
     ) -> None:
         super().__init__(
@@ -170,6 +173,7 @@ class Conv(nn.Conv2d):
             padding_mode=border,
             bias=bias,
             dilation=dilation,
+            groups=groups,
         )
         self.after = after
 
