@@ -56,6 +56,8 @@ DETAIL_KEEPING = (
 
 # A result of float32 in [0, 1] carries the rounding of that type and nothing else.
 FLOAT32_NOISE = 1e-6
+# Networks whose output is stretched to the full range carry a multiple of it.
+STRETCHED_NOISE = 1e-5
 
 each_method = pytest.mark.parametrize("slug", SLUGS)
 
@@ -148,7 +150,13 @@ def test_batch_equals_one_by_one(slug: str) -> None:
     assert torch.equal(batch_a, before)
     for i in range(3):
         single = fuse(batch_a[i : i + 1], batch_b[i : i + 1])
-        assert (together[i] - single[0]).abs().max() <= FLOAT32_NOISE
+        differs = (together[i] - single[0]).abs()
+        if fuse.record.weights:
+            # The order of sums differs in a batch, which can tip a value over the edge of a level.
+            assert differs.max() <= 1.001 / 255
+            assert (differs > STRETCHED_NOISE).float().mean() <= 1e-3
+        else:
+            assert differs.max() <= FLOAT32_NOISE
 
 
 @pytest.mark.parametrize("slug", ["average", "lp", "ifcnn_max", "pmgi"])
