@@ -117,7 +117,7 @@ class _Residual(nn.Sequential):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        changed: Tensor = x + super().forward(x)
+        changed: Tensor = x + self[1](self[0](x))
         return changed
 
 

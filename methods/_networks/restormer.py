@@ -34,10 +34,12 @@ def attend_channels(queries: Tensor, keys: Tensor, values: Tensor, temperature: 
     temperature : Tensor, shape (heads, 1, 1)
         What cosines are multiplied by before the softmax.
     """
-    heads = len(temperature)
-    q, k, v = (x.unflatten(1, (heads, -1)).flatten(3) for x in (queries, keys, values))
+    number, channels, height, width = values.shape
+    shape = (number, len(temperature), channels // len(temperature), height * width)
+    q, k, v = (x.reshape(shape) for x in (queries, keys, values))
     cosines = normalize(q, dim=-1) @ normalize(k, dim=-1).transpose(-1, -2)
-    return ((cosines * temperature).softmax(-1) @ v).reshape(values.shape)
+    mixed: Tensor = (cosines * temperature).softmax(-1) @ v
+    return mixed.reshape(values.shape)
 
 
 class ChannelAttention(nn.Module):

@@ -135,7 +135,7 @@ def _local_block() -> Block:
 
 
 def _plain_block() -> Block:
-    perceptron = OrderedDict(
+    perceptron: OrderedDict[str, nn.Module] = OrderedDict(
         first=Conv(_CHANNELS, 2 * _CHANNELS, 1, bias=False, after=gelu),
         last=Conv(2 * _CHANNELS, _CHANNELS, 1, bias=False),
     )
@@ -319,11 +319,13 @@ class _Messages(nn.Module):
         edges = self.edges(torch.cat((node - one, node - other), dim=1))
         # Both neighbours pass the edge to the one in even channels and the edge to the other in odd
         # ones: the authors' way of spreading two edges over the channels does that.
-        pairs = (one + other).unflatten(1, (-1, 2))
-        message = (pairs * edges[:, None]).flatten(1, 2)
+        number, channels, *sides = node.shape
+        pairs = (one + other).reshape(number, channels // 2, 2, *sides)
+        message = (pairs * edges[:, None]).reshape(node.shape)
         reset, update = self.gates(torch.cat((message, node), dim=1)).chunk(2, dim=1)
         candidate = self.candidate(torch.cat((message, reset * node), dim=1))
-        return self.gamma * ((1 - update) * node + update * candidate) + node
+        updated: Tensor = self.gamma * ((1 - update) * node + update * candidate) + node
+        return updated
 
 
 converted = rewritten(

@@ -115,15 +115,27 @@ class _Exchange(nn.Module):
         super().__init__()
         self.infrared = _blocks(dropped)
         self.visible = _blocks(dropped)
-        self.cross_infrared = _blocks(dropped)
-        self.cross_visible = _blocks(dropped)
+        self.cross = nn.Sequential(*(_Cross(n % 2 == 1, rate) for n, rate in enumerate(dropped)))
 
     def forward(self, both: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        a, b = self.infrared(both[0]), self.visible(both[1])
-        for block_a, block_b in zip(self.cross_infrared, self.cross_visible, strict=True):
-            of_a, of_b = block_a.norm1(a), block_b.norm1(b)
-            a, b = block_a.update(a, of_a, of_b), block_b.update(b, of_b, of_a)
-        return a, b
+        exchanged: tuple[Tensor, Tensor] = self.cross(
+            (self.infrared(both[0]), self.visible(both[1]))
+        )
+        return exchanged
+
+
+class _Cross(nn.Module):
+    """A block for each source, both of which ask what the other source was before."""
+
+    def __init__(self, shifted: bool, dropped: float) -> None:
+        super().__init__()
+        self.infrared = _Block(shifted, dropped)
+        self.visible = _Block(shifted, dropped)
+
+    def forward(self, both: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        a, b = both
+        of_a, of_b = self.infrared.norm1(a), self.visible.norm1(b)
+        return self.infrared.update(a, of_a, of_b), self.visible.update(b, of_b, of_a)
 
 
 class _Block(nn.Module):
@@ -192,14 +204,15 @@ class _WindowAttention(nn.Module):
     def _windows(self, x: Tensor) -> Tensor:
         """Turn ``(N, H, W, C)`` into ``(N * windows, heads, tokens, C / heads)``."""
         x = x.roll((-self.shift, -self.shift), (1, 2)) if self.shift else x
-        x = x.unflatten(3, (_HEADS, -1)).unflatten(2, (-1, _WINDOW)).unflatten(1, (-1, _WINDOW))
-        return x.permute(0, 1, 3, 5, 2, 4, 6).flatten(4, 5).flatten(0, 2)
+        number, height, width, _ = x.shape
+        sides = (height // _WINDOW, _WINDOW, width // _WINDOW, _WINDOW)
+        x = x.reshape(number, *sides, _HEADS, -1).permute(0, 1, 3, 5, 2, 4, 6)
+        return x.reshape(-1, _HEADS, _WINDOW**2, _CHANNELS // _HEADS)
 
     def _whole(self, x: Tensor, height: int, width: int) -> Tensor:
         """Turn ``(N * windows, tokens, C)`` into ``(N, H, W, C)``."""
-        rows, columns = height // _WINDOW, width // _WINDOW
-        x = x.unflatten(0, (-1, rows, columns)).unflatten(3, (_WINDOW, _WINDOW))
-        x = x.permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(1, 2)
+        x = x.reshape(-1, height // _WINDOW, width // _WINDOW, _WINDOW, _WINDOW, _CHANNELS)
+        x = x.permute(0, 1, 3, 2, 4, 5).reshape(-1, height, width, _CHANNELS)
         return x.roll((self.shift, self.shift), (1, 2)) if self.shift else x
 
     def _groups(self, height: int, width: int, device: torch.device) -> Tensor:
@@ -209,8 +222,8 @@ class _WindowAttention(nn.Module):
             side[-_WINDOW:] += 1
             side[-_SHIFT:] += 1
         x = 3 * numbers[0][:, None] + numbers[1]
-        x = x.unflatten(1, (-1, _WINDOW)).unflatten(0, (-1, _WINDOW))
-        return x.transpose(1, 2).flatten(2).flatten(0, 1)
+        x = x.reshape(height // _WINDOW, _WINDOW, width // _WINDOW, _WINDOW)
+        return x.transpose(1, 2).reshape(-1, _WINDOW**2)
 
 
 _named = rewritten(
@@ -234,11 +247,11 @@ _named = rewritten(
         # Blocks that ask the other source hold the layers of both.
         (
             r"^layers_Fusion\.(\d)\.residual_group\.blocks\.(\d)\.(\w+)_A\.",
-            r"fusion.\1.cross_infrared.\2.\3.",
+            r"fusion.\1.cross.\2.infrared.\3.",
         ),
         (
             r"^layers_Fusion\.(\d)\.residual_group\.blocks\.(\d)\.(\w+)_B\.",
-            r"fusion.\1.cross_visible.\2.\3.",
+            r"fusion.\1.cross.\2.visible.\3.",
         ),
         (r"attn\.relative_position_bias_table", "attention.bias"),
         (r"attn\.q\.", "attention.queries."),
