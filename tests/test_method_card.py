@@ -23,7 +23,9 @@ def test_card_says_what_the_record_says(run: Run, slug: str) -> None:
         for fact in (weights.name, weights.home, weights.notes, f"licence {weights.licence}"):
             assert fact in card.out
         for file in weights.files:
+            assert file.name in card.out
             assert file.sha256 in card.out
+            assert (f"{file.name}: at no fixed address" in card.out) == (file.sha256 == "")
     assert card.out.count("of pixels within one level") == len(m.fidelity)
     assert ("Not measured" in card.out) == (not m.fidelity)
 

@@ -23,6 +23,8 @@ NOTHING_TO_COMPARE = {
     *("average", "maximum", "mertens", "pca", "wavelet"),
     *("cvt_sr", "dtcwt_accd", "dtcwt_sr", "dwt_sr", "nsct_sr"),
     *("mefnet", "mff_gan", "stdfusionnet"),
+    # No output of the authors and no weights, but parity on tensors of a rule.
+    *("cddfuse", "emma", "smfnet", "smfnet_mif", "swinfusion"),
 }
 
 # What the figures must be at least, for each comparison of a method in its order: share of pixels

@@ -16,7 +16,7 @@ from torch.nn.functional import avg_pool2d
 
 from fusebench.bench.images import read_image
 from fusebench.bench.types import InputError, MissingDataError
-from fusebench.methods import METHODS, load
+from fusebench.methods import METHODS, LoadedMethod, load
 from fusebench.methods._guided import guided_filter
 from fusebench.methods._networks.base import (
     Conv,
@@ -103,19 +103,20 @@ def image(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def network(slug: str, **options: object) -> FusionNetwork:
+def ready(slug: str, **options: object) -> LoadedMethod:
     try:
-        return load_any(slug, **options)._function  # type: ignore[return-value]
+        return load_any(slug, **options)
     except MissingDataError as e:
         pytest.skip(str(e))
+
+
+def network(slug: str, **options: object) -> FusionNetwork:
+    return ready(slug, **options)._function  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("slug", NETWORKS)
 def test_parameters_are_as_many_as_in_the_checkpoint(slug: str) -> None:
-    try:
-        assert load_any(slug).parameters == PARAMETERS[slug]
-    except MissingDataError as e:
-        pytest.skip(str(e))
+    assert ready(slug).parameters == PARAMETERS[slug]
     assert load("lp").parameters is None
 
 

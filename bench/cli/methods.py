@@ -80,6 +80,9 @@ def _weights(m: Method, weights: Weights) -> Iterator[str]:
     if weights.notes:
         yield f"* {weights.notes}"
     for file in weights.files:
+        if not file.sha256:
+            yield f"* {file.name}: at no fixed address; give it with --weights PATH"
+            continue
         try:
             place = str(find_file(m.slug, file))
         except FusebenchError:
