@@ -34,6 +34,9 @@ STAND_INS: dict[str, Callable[[], nn.Module]] = {
 }
 """Networks, by method, of which the package has no weights: what the tests of all methods run."""
 
+GAINS = {"swinfusion": 1.3}
+"""Where images would be black with a gain of 0.5."""
+
 
 def values(number: int, shape: tuple[int, ...], kind: str, gain: float = 1.0) -> Tensor:
     """Give the tensor of a number and kind ("matrix", "bias", "scale", "mean" or "var")."""
@@ -152,7 +155,7 @@ def _floats(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
 def stand_in(slug: str, folder: Path) -> Path:
     """Write a file with a filled network of a method, for ``load(slug, weights=...)``."""
     path = folder / f"{slug}.pth"
-    torch.save(filled(STAND_INS[slug](), 0.5).state_dict(), path)
+    torch.save(filled(STAND_INS[slug](), GAINS.get(slug, 0.5)).state_dict(), path)
     return path
 
 

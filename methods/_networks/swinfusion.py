@@ -84,7 +84,9 @@ class SwinFusion(FusionNetwork):
         height, width = sources[0].shape[2:]
         margin = (0, _WINDOW - width % _WINDOW, 0, _WINDOW - height % _WINDOW)
         larger = [mirrored(source, margin) for source in sources]
-        fused = in_tiles(self.compute, larger, self.tile, self.reach)
+        # Tiles that a user chooses, too, have to begin where windows do.
+        tile = max(self.tile // _WINDOW, 1) * _WINDOW
+        fused = in_tiles(self.compute, larger, tile, self.reach)
         return self.save(fused[..., :height, :width], *sources)
 
 
