@@ -12,7 +12,8 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -362,6 +363,29 @@ def renamed(names: Mapping[str, str]) -> Converter:
                     name = ".".join((names[start], *parts[end:]))
                     break
             found[name] = tensor
+        return found
+
+    return convert
+
+
+def rewritten(rules: Sequence[tuple[str, str]], unused: str = "") -> Converter:
+    """Give the converter for a PyTorch file whose names follow another pattern.
+
+    Parameters
+    ----------
+    rules : sequence of (str, str)
+        Regular expressions and what takes the place of each match, one after the other.
+    unused : str
+        A regular expression; the tensors it finds (before anything is replaced) are left aside.
+    """
+
+    def convert(tensors: Tensors) -> Tensors:
+        found = {}
+        for name, tensor in tensors.items():
+            if not (unused and re.search(unused, name)):
+                for pattern, replacement in rules:
+                    name = re.sub(pattern, replacement, name)
+                found[name] = tensor
         return found
 
     return convert

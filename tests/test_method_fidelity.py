@@ -25,6 +25,7 @@ NOTHING_TO_COMPARE = {
     *("mefnet", "mff_gan", "stdfusionnet"),
     # No output of the authors and no weights, but parity on tensors of a rule.
     *("defusion", "msgfusion", "nestfuse", "rfn_nest"),
+    *("cddfuse", "emma", "smfnet", "smfnet_mif", "swinfusion"),
 }
 
 # What the figures must be at least, for each comparison of a method in its order: share of pixels

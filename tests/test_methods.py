@@ -6,8 +6,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from parity import STAND_INS, stand_in
+from parity import load_any
 from scipy.ndimage import gaussian_filter
 from scipy.signal import convolve2d
 from skimage.filters import threshold_otsu
@@ -58,16 +56,15 @@ DETAIL_KEEPING = (
 
 # A result of float32 in [0, 1] carries the rounding of that type and nothing else.
 FLOAT32_NOISE = 1e-6
+# Networks whose output is stretched to the full range carry a multiple of it.
+STRETCHED_NOISE = 1e-5
 
 each_method = pytest.mark.parametrize("slug", SLUGS)
 
 
 @cache
 def loaded(slug: str) -> LoadedMethod:
-    if slug in STAND_INS:
-        with TemporaryDirectory() as folder:
-            return load(slug, device="cpu", weights=str(stand_in(slug, Path(folder))))
-    return load(slug, device="cpu")
+    return load_any(slug)
 
 
 def ready(slug: str, **options: object) -> LoadedMethod:
@@ -157,7 +154,7 @@ def test_batch_equals_one_by_one(slug: str) -> None:
         if fuse.record.weights:
             # The order of sums differs in a batch, which can tip a value over the edge of a level.
             assert differs.max() <= 1.001 / 255
-            assert (differs > FLOAT32_NOISE).float().mean() <= 1e-3
+            assert (differs > STRETCHED_NOISE).float().mean() <= 1e-3
         else:
             assert differs.max() <= FLOAT32_NOISE
 

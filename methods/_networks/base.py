@@ -150,6 +150,8 @@ class Conv(nn.Conv2d):
         Whether a constant is added.
     dilation : int
         Distance between the taps of the kernel.
+    groups : int
+        Parts of the channels that are convolved apart.
     after : callable, optional
         Activation.
     """
@@ -163,6 +165,7 @@ class Conv(nn.Conv2d):
         border: Border = "zeros",
         bias: bool = True,
         dilation: int = 1,
+        groups: int = 1,
         after: Activation | None = None,
     ) -> None:
         super().__init__(
@@ -173,6 +176,7 @@ class Conv(nn.Conv2d):
             padding_mode=border,
             bias=bias,
             dilation=dilation,
+            groups=groups,
         )
         self.after = after
 

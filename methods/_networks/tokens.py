@@ -1,4 +1,4 @@
-"""Transformer blocks of DATFuse and YDTR, which see one token at a time."""
+"""Attention among tokens, and the blocks of DATFuse and YDTR, which see one token at a time."""
 
 from __future__ import annotations
 
@@ -6,10 +6,56 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu
+from torch.nn.functional import gelu, scaled_dot_product_attention
 
 if TYPE_CHECKING:
     from fusebench.methods._weights import Tensors
+
+
+_APART = -100.0
+_MOST = 2**24
+
+
+def attention(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    bias: Tensor | None = None,
+    groups: Tensor | None = None,
+) -> Tensor:
+    """Average values, weighted by the softmax of what their keys have in common with a query.
+
+    No matrix with a weight for every query and key is held, so that tens of thousands of tokens fit
+    into memory.
+
+    Parameters
+    ----------
+    queries, keys, values : Tensor, shape (N, heads, tokens, channels)
+        Products of queries and keys are divided by the square root of the channels.
+    bias : Tensor, shape (heads, tokens, tokens), optional
+        What is added to the products.
+    groups : Tensor, shape (N, tokens), optional
+        Numbers; 100 is taken from the products of tokens with different ones, so that they do not
+        see each other.
+
+    Returns
+    -------
+    Tensor, shape (N, heads, tokens, channels)
+    """
+    if groups is None:
+        return scaled_dot_product_attention(
+            queries, keys, values, None if bias is None else bias[None]
+        )
+    number, heads, tokens, _ = queries.shape
+    # Here a matrix for each of N is needed, and is made for some of them at a time.
+    run = max(_MOST // (heads * tokens**2), 1)
+    found = []
+    for start in range(0, number, run):
+        part = slice(start, start + run)
+        added = _APART * (groups[part, :, None] != groups[part, None, :])[:, None].to(queries.dtype)
+        added = added.expand(-1, heads, -1, -1) if bias is None else added + bias
+        found.append(scaled_dot_product_attention(queries[part], keys[part], values[part], added))
+    return torch.cat(found)
 
 
 class RowTokens(nn.ModuleList):
