@@ -40,6 +40,14 @@ PUBLISHED = (
 )
 
 
+# Settings that papers print beside the default, by the names that the papers' files give them.
+SETTINGS = {
+    "densefuse_l1": MethodChoice("densefuse", "DenseFuse-l1", {"strategy": "l1"}),
+    "tardal_tt": MethodChoice("tardal", "TarDAL-tt", {"mode": "tt"}),
+    "tardal_ct": MethodChoice("tardal", "TarDAL-ct", {"mode": "ct"}),
+}
+
+
 def main(images: Path, database: str | None) -> None:
     """Run, audit and write."""
     os.environ.setdefault("FUSEBENCH_WEIGHTS", str(images / "weights"))

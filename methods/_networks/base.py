@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -26,10 +27,16 @@ class FusionNetwork(nn.Module):
         depends on the whole image. With strides it is a multiple of all of them together.
     tile : int
         Longest side that is computed at once where `reach` is known; a multiple of the strides.
+    channels_last : bool
+        Whether the channels of a pixel lie together in memory, which convolutions are faster with.
+    precision : dtype
+        What layers compute in; float32, or half of it.
     """
 
     reach: int | None = None
     tile: int = 1024
+    channels_last: bool = True
+    precision: torch.dtype = torch.float32
 
     def compute(self, *sources: Tensor) -> Tensor:
         """Give what the network returns for sources ``(N, C, H, W)`` in [0, 1]."""
@@ -41,8 +48,15 @@ class FusionNetwork(nn.Module):
 
     def forward(self, *sources: Tensor) -> Tensor:
         """Fuse sources ``(N, C, H, W)`` with values in [0, 1] to images of that kind."""
-        fused = in_tiles(self.compute, sources, self.tile, self.reach)
-        return self.save(fused, *sources)
+        with self.in_precision(sources[0].device):
+            fused = in_tiles(self.compute, sources, self.tile, self.reach)
+        return self.save(fused.to(sources[0].dtype), *sources)
+
+    def in_precision(self, device: torch.device) -> AbstractContextManager[object]:
+        """Let layers compute in `precision`."""
+        if self.precision == torch.float32:
+            return nullcontext()
+        return torch.autocast(device.type, self.precision)
 
 
 def in_tiles(
@@ -202,8 +216,8 @@ class Dense(nn.ModuleList):
 
 
 def leaky(slope: float) -> Activation:
-    """Give a leaky ReLU with a fixed slope below 0."""
-    return lambda x: leaky_relu(x, slope)
+    """Give a leaky ReLU with a fixed slope below 0, which overwrites what it is given."""
+    return lambda x: leaky_relu(x, slope, inplace=True)
 
 
 # Saving: what authors' programs do between the network and the file

@@ -6,7 +6,7 @@ from functools import reduce
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu
+from torch.nn.functional import relu_
 
 from fusebench.methods._networks.base import Conv, FusionNetwork, grey_of, truncated
 
@@ -73,4 +73,4 @@ class _Normalised(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return relu(self.bn(self.conv(x)))
+        return relu_(self.bn(self.conv(x)))
