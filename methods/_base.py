@@ -410,7 +410,8 @@ def _on_device(function: TensorFusion, device: str, tile: int | None) -> TensorF
         if tile is not None:
             function.tile = tile
         if function.channels_last:
-            function.to(memory_format=torch.channels_last)
+            # The stubs of torch do not have this argument.
+            function.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if isinstance(function, torch.nn.Module):
         return function.to(device).eval().requires_grad_(False)
     return function
