@@ -122,4 +122,4 @@ def _normalised(x: Tensor) -> Tensor:
     # Faster than var_mean, which does not use the vector units of the processor.
     centred = x - x.mean((2, 3), keepdim=True)
     variance = centred.square().mean((2, 3), keepdim=True)
-    return centred.mul_((variance + 1e-5).rsqrt())
+    return centred * (variance + 1e-5).rsqrt()
