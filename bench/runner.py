@@ -20,7 +20,7 @@ from fusebench.bench.images import is_image_file, pixel_digest, read_image
 from fusebench.bench.pool import Pool, SerialPool
 from fusebench.bench.store import Entry, Known, Store
 from fusebench.bench.suite import MethodChoice, Suite
-from fusebench.bench.types import FusebenchError, InputError, Metric, MissingDataError, Task
+from fusebench.bench.types import FusebenchError, InputError, Method, Metric, MissingDataError, Task
 from fusebench.bench.work import Done, Fuse, Unit, carry_out, failure
 from fusebench.datasets import Dataset, PairFacts
 
@@ -508,13 +508,19 @@ def _entry(choice: MethodChoice, device: str) -> tuple[Entry, str]:
     entry = Entry(
         kind="method",
         slug=record.slug,
-        label=choice.label or record.label,
+        label=choice.label or _label(record, loaded.options),
         version=record.version,
         options=loaded.options,
         weights_digest=loaded.weights_digest,
         origin=loaded.origin,
     )
     return entry, loaded.device
+
+
+def _label(record: Method, options: Mapping[str, Any]) -> str:
+    """Name a method in tables; of a network in less than single precision it says so."""
+    lowered = options.get("precision")
+    return f"{record.label} ({lowered})" if lowered else record.label
 
 
 def _for_task(options: Mapping[str, Any], task: Task) -> dict[str, Any]:

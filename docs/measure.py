@@ -3,7 +3,7 @@
 For maintainers, after methods or metrics changed: ``python docs/measure.py IMAGES [DATABASE]``.
 ``IMAGES`` holds the source images under ``data``, published results under ``golden`` and weights
 under ``weights``. Every method here that a paper compares is run on the pairs of that paper, into
-the database.
+the database; what it holds already is not run again.
 """
 
 from __future__ import annotations
@@ -40,6 +40,14 @@ PUBLISHED = (
 )
 
 
+# Settings that papers print beside the default, by the names that the papers' files give them.
+SETTINGS = {
+    "densefuse_l1": MethodChoice("densefuse", "DenseFuse-l1", {"strategy": "l1"}),
+    "tardal_tt": MethodChoice("tardal", "TarDAL-tt", {"mode": "tt"}),
+    "tardal_ct": MethodChoice("tardal", "TarDAL-ct", {"mode": "ct"}),
+}
+
+
 def main(images: Path, database: str | None) -> None:
     """Run, audit and write."""
     os.environ.setdefault("FUSEBENCH_WEIGHTS", str(images / "weights"))
@@ -64,14 +72,17 @@ def main(images: Path, database: str | None) -> None:
 
 def run_what_is_here(paper: Paper, store: Store, roots: dict[str, Path]) -> None:
     """Run the methods of a paper on its datasets, where both are here."""
-    wanted: dict[str, dict[str, None]] = defaultdict(dict)
+    wanted: dict[str, dict[str, MethodChoice]] = defaultdict(dict)
     for cell in paper.cells:
         source = paper.datasets[cell.dataset]
-        if cell.metric in METRICS and dataset_here(source):
-            wanted[source.use] |= dict.fromkeys(methods_here(paper, cell.method))
-    for dataset, slugs in wanted.items():
-        choices = tuple(MethodChoice(slug) for slug in slugs)
-        suite = Suite("measure", "", (dataset,), choices, ("en",))
+        # Where it is not known which of the pairs were used, there is nothing to compare.
+        known = cell.pair or source.published in (None, cell.pairs)
+        if cell.metric in METRICS and dataset_here(source) and known:
+            here = {slug: MethodChoice(slug) for slug in methods_here(paper, cell.method)}
+            others = set(paper.aliases.get(cell.method, ())) & set(SETTINGS)
+            wanted[source.use] |= here | {name: SETTINGS[name] for name in sorted(others)}
+    for dataset, choices in wanted.items():
+        suite = Suite("measure", "", (dataset,), tuple(choices.values()), ("en",))
         pool = make_pool("local", None, None)
         report = run_suite(suite, store, pool=pool, roots=roots, progress=show)
         for failure in report.failures:

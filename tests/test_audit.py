@@ -339,6 +339,14 @@ def test_shipped_values_are_what_their_verdicts_say() -> None:
         assert abs(a.difference) <= 1.001 * a.cell.unit
 
 
+def test_rao2021fmm_table_3_comes_again_from_methods_run_here() -> None:
+    found = {(a.cell.method, a.cell.metric): a for a in audit(load_paper("rao2021fmm"), "3")}
+    for slug in ("cbf", "cvt", "dtcwt", "u2fusion"):
+        row = [a for (method, _), a in found.items() if method == slug]
+        assert [a.verdict for a in row] == ["reproduced"] * 9
+        assert all(a.best is not None and "jiangnan" in a.best.protocols for a in row)
+
+
 # -- the command ------------------------------------------------------------------------------
 
 

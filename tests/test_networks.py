@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from parity import load_any
+from parity import STAND_INS, load_any
 from PIL import Image as PillowImage
 from skimage.morphology import disk
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, interpolate
 
 from fusebench.bench.images import read_image
+from fusebench.bench.runner import _entry
+from fusebench.bench.suite import MethodChoice
 from fusebench.bench.types import InputError, MissingDataError
 from fusebench.methods import METHODS, LoadedMethod, load
 from fusebench.methods._colour import fuse_chroma, split_luma
@@ -174,6 +176,48 @@ def test_load_takes_the_size_of_tiles() -> None:
     assert (tiled != whole).float().mean() < 1e-3
     with pytest.raises(InputError, match="tile is 0"):
         load(slug, tile=0)
+
+
+# Precision
+
+
+def test_less_precision_is_another_entry_of_nearly_the_same() -> None:
+    slug = "ifcnn_max"
+    network(slug)
+    a, b = image(1, 1, 50, 70), image(1, 1, 50, 70, seed=1)
+    lowered = load(slug, device="cpu", precision="bfloat16")
+    assert lowered.options == {**load(slug).options, "precision": "bfloat16"}
+    assert "precision" not in load(slug, precision="float32").options
+    fused, exact = lowered(a, b), load(slug, device="cpu")(a, b)
+    assert fused.dtype == exact.dtype == torch.float32
+    assert 0 < ((fused - exact).abs() * 255).mean() < 1
+    # Rows of both may stand in one table, so the label has to tell.
+    entry, _ = _entry(MethodChoice(slug, options={"precision": "bfloat16"}), "cpu")
+    assert entry.label == "IFCNN-MAX (bfloat16)"
+    assert entry.digest != _entry(MethodChoice(slug), "cpu")[0].digest
+    named, _ = _entry(MethodChoice(slug, "Half", {"precision": "bfloat16"}), "cpu")
+    assert named.label == "Half"
+
+
+@pytest.mark.parametrize("slug", NETWORKS)
+def test_every_network_computes_in_less_precision(slug: str) -> None:
+    # Smooth, as images are: decisions between noise and noise could fall either way.
+    a, b = (interpolate(image(1, 1, 6, 7, seed=s), (48, 56), mode="bicubic") for s in (1, 2))
+    a, b = a.clamp(0, 1), b.clamp(0, 1)
+    exact, lowered = ready(slug)(a, b), ready(slug, precision="bfloat16")(a, b)
+    assert lowered.dtype == torch.float32
+    # What a stand-in makes of images is faint, and stretched.
+    assert 0 < ((lowered - exact).abs() * 255).mean() < (12 if slug in STAND_INS else 5)
+
+
+def test_precision_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(InputError, match="average is no network; leave precision=bfloat16 out"):
+        load("average", precision="bfloat16")
+    network("ifcnn_max")
+    with pytest.raises(InputError, match="'half'; expected one of float32, bfloat16, float16"):
+        load("ifcnn_max", precision="half")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="float16 is for GPUs"):
+        load("ifcnn_max", device="cpu", precision="float16")
 
 
 # Strides

@@ -103,6 +103,37 @@ def test_of_another_method(
         load(SLUG, weights=str(path))
 
 
+OFFICIAL = [m.slug for m in METHODS if m.weights and m.weights[0].origin == "official weights"]
+
+
+@pytest.mark.parametrize("slug", OFFICIAL)
+def test_every_checkpoint_that_is_not_right_is_one_line(
+    folder: Path, own: Path, tmp_path: Path, slug: str
+) -> None:
+    def refused_with(kind: type[Exception], words: str, **given: str) -> None:
+        with pytest.raises(kind, match=words) as e:
+            load(slug, device="cpu", **given)
+        assert "\n" not in str(e.value)
+
+    refused_with(MissingDataError, f"the weights of {slug} .* are not here; run: fusebench weights")
+    # Of another method, under every name that the record has.
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in METHODS[slug].weights[0].files:
+        path = other / file.name
+        if path.suffix in (".npz", ".mat"):
+            save({"conv1": torch.ones(2, 3), "bias": torch.ones(3)}, path)
+        else:
+            torch.save({"conv1.weight": torch.ones(2, 3)}, path)
+    refused_with(InputError, str(other), weights=str(other))
+    # Cut off, and altered where the record's own is expected.
+    for path in other.iterdir():
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        shutil.copy(path, folder)
+    refused_with(InputError, r"cannot be read as .* is it complete\?", weights=str(other))
+    refused_with(InputError, f"is not the .* of {slug} .*fusebench weights get {slug}")
+
+
 def test_no_code_in_a_checkpoint_is_run(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, tuple[str]]:

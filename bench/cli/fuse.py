@@ -23,7 +23,11 @@ def fuse(
     weights: Annotated[str | None, typer.Option(help="Name or path of weights.")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="An option, or tile=PIXELS of a network."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="An option; of a network also tile=PIXELS or precision=bfloat16.",
+        ),
     ] = None,
 ) -> None:
     """Fuse two images, or more, into a file."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, pad, relu
+from torch.nn.functional import leaky_relu, pad, relu_
 
 Border = Literal["zeros", "reflect", "replicate"]
 Activation: TypeAlias = Callable[[Tensor], Tensor]
@@ -20,7 +21,8 @@ _GREY = {"pillow": ((19595, 38470, 7471), 16), "opencv": ((9798, 19235, 3735), 1
 class FusionNetwork(nn.Module):
     """A network that turns source images into a fused one.
 
-    A subclass has `compute`, and `save` where its authors' program does more than clip.
+    A subclass has `compute`; `save` where its authors' program does more than clip; and
+    `compute_whole` where images larger than some size are put together otherwise than of tiles.
 
     Attributes
     ----------
@@ -29,10 +31,16 @@ class FusionNetwork(nn.Module):
         depends on the whole image. With strides it is a multiple of all of them together.
     tile : int
         Longest side that is computed at once where `reach` is known; a multiple of the strides.
+    channels_last : bool
+        Whether the channels of a pixel lie together in memory, which convolutions are faster with.
+    precision : dtype
+        What layers compute in; float32, or half of it.
     """
 
     reach: int | None = None
     tile: int = 1024
+    channels_last: bool = True
+    precision: torch.dtype = torch.float32
 
     def compute(self, *sources: Tensor) -> Tensor:
         """Give what the network returns for sources ``(N, C, H, W)`` in [0, 1]."""
@@ -44,8 +52,19 @@ class FusionNetwork(nn.Module):
 
     def forward(self, *sources: Tensor) -> Tensor:
         """Fuse sources ``(N, C, H, W)`` with values in [0, 1] to images of that kind."""
-        fused = in_tiles(self.compute, sources, self.tile, self.reach)
-        return self.save(fused, *sources)
+        with self.in_precision(sources[0].device):
+            fused = self.compute_whole(*sources)
+        return self.save(fused.to(sources[0].dtype), *sources)
+
+    def compute_whole(self, *sources: Tensor) -> Tensor:
+        """Give what `compute` does, of images of any size."""
+        return in_tiles(self.compute, sources, self.tile, self.reach)
+
+    def in_precision(self, device: torch.device) -> AbstractContextManager[object]:
+        """Let layers compute in `precision`."""
+        if self.precision == torch.float32:
+            return nullcontext()
+        return torch.autocast(device.type, self.precision)
 
 
 def in_tiles(
@@ -202,7 +221,7 @@ class Normalised(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Turn ``(N, inputs, H, W)`` into ``(N, outputs, H, W)``."""
-        return relu(self.bn(self.conv(x)))
+        return relu_(self.bn(self.conv(x)))
 
 
 class Dense(nn.ModuleList):
@@ -228,8 +247,8 @@ class Dense(nn.ModuleList):
 
 
 def leaky(slope: float) -> Activation:
-    """Give a leaky ReLU with a fixed slope below 0."""
-    return lambda x: leaky_relu(x, slope)
+    """Give a leaky ReLU with a fixed slope below 0, which overwrites what it is given."""
+    return lambda x: leaky_relu(x, slope, inplace=True)
 
 
 # Saving: what authors' programs do between the network and the file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn.functional import relu
+from torch.nn.functional import relu_
 
 from fusebench.methods._networks.base import Conv, FusionNetwork, leaky, stretched
 
@@ -43,10 +43,10 @@ class DeepFuseLi(FusionNetwork):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encode1 = Conv(1, 16, border="reflect", after=relu)
+        self.encode1 = Conv(1, 16, border="reflect", after=relu_)
         self.encode2 = Conv(16, 32, border="reflect")
-        self.decode1 = Conv(32, 32, border="reflect", after=relu)
-        self.decode2 = Conv(32, 16, border="reflect", after=relu)
+        self.decode1 = Conv(32, 32, border="reflect", after=relu_)
+        self.decode2 = Conv(32, 16, border="reflect", after=relu_)
         self.decode3 = Conv(16, 1, border="reflect")
 
     def compute(self, *sources: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, pad, relu
+from torch.nn.functional import avg_pool2d, pad, relu_
 
 from fusebench.methods._networks.base import Conv, Dense, FusionNetwork, stretched, truncated
 
@@ -32,7 +32,7 @@ class DenseFuse(FusionNetwork):
         self.decode1 = _conv(64, 64)
         self.decode2 = _conv(64, 32)
         self.decode3 = _conv(32, 16)
-        self.decode4 = Conv(16, 1, border="reflect", after=None if tensorflow else relu)
+        self.decode4 = Conv(16, 1, border="reflect", after=None if tensorflow else relu_)
 
     def compute(self, *sources: Tensor) -> Tensor:
         """Give the image, in grey levels, of sources ``(N, 1, H, W)``."""
@@ -64,4 +64,4 @@ class DenseFuse(FusionNetwork):
 
 
 def _conv(inputs: int, outputs: int) -> Conv:
-    return Conv(inputs, outputs, border="reflect", after=relu)
+    return Conv(inputs, outputs, border="reflect", after=relu_)

@@ -47,11 +47,11 @@ class EMMA(FusionNetwork):
         image: Tensor = self.last(x)
         return image
 
-    def forward(self, *sources: Tensor) -> Tensor:
-        """Fuse sources ``(N, 1, H, W)`` with values in [0, 1] to images of that kind.
+    def compute_whole(self, *sources: Tensor) -> Tensor:
+        """Compute an image of windows.
 
-        As in the authors' test program, windows have sides that are multiples of 32; those on the
-        right and below overlap others and give what these leave open.
+        As in the authors' test program, their sides are multiples of 32; those on the right
+        and below overlap others and give what these leave open.
         """
         height, width = sources[0].shape[2:]
         fused = sources[0].new_empty((len(sources[0]), 1, height, width))
@@ -60,7 +60,7 @@ class EMMA(FusionNetwork):
                 window = (..., slice(top, top + tall), slice(left, left + wide))
                 piece = self.compute(*(source[window] for source in sources))
                 fused[window][..., skipped:, passed:] = piece[..., skipped:, passed:]
-        return self.save(fused, *sources)
+        return fused
 
     def save(self, fused: Tensor, *sources: Tensor) -> Tensor:
         """Stretch each image."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d, pad, relu
+from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d, pad, relu_
 
 from fusebench.methods._colour import split_luma
 from fusebench.methods._networks.base import Conv, FusionNetwork, mirrored
@@ -32,9 +32,9 @@ class LiuCNN(FusionNetwork):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = Conv(1, 64, after=relu)
-        self.second = Conv(64, 128, after=relu)
-        self.third = Conv(128, 256, after=relu)
+        self.first = Conv(1, 64, after=relu_)
+        self.second = Conv(64, 128, after=relu_)
+        self.third = Conv(128, 256, after=relu_)
         self.last = nn.Conv2d(512, 2, PATCH // STEP, bias=False)
 
     def compute(self, *sources: Tensor) -> Tensor:

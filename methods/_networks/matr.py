@@ -22,6 +22,9 @@ _SIDE, _CODE = 3, 5
 class MATR(FusionNetwork):
     """Three branches of adaptive convolutions around one transformer, added up."""
 
+    # The transformer takes channel by channel.
+    channels_last = False
+
     def __init__(self) -> None:
         super().__init__()
         self.first = _Adaptive(2, _CHANNELS)

@@ -23,6 +23,9 @@ _FLAT, _TINY = 1e-4, 1e-8
 class MEFNet(FusionNetwork):
     """Weighs each pixel of two or more exposures by what a small copy of each image shows."""
 
+    # On images so small it does not pay.
+    channels_last = False
+
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
@@ -41,7 +44,9 @@ class MEFNet(FusionNetwork):
     def _fuse(self, exposures: Tensor) -> Tensor:
         luma, chroma = split_luma(exposures)
         small, _ = split_luma(_small(exposures))
-        weights = guided_upsampling(small, self.layers(small), luma).abs() + _TINY
+        with self.in_precision(small.device):
+            weights = self.layers(small).to(small.dtype)
+        weights = guided_upsampling(small, weights, luma).abs() + _TINY
         fused = (weights / weights.sum(0) * luma).sum(0, keepdim=True).clamp(0, 1)
         if exposures.shape[1] == 3:
             fused = join_luma(fused, fuse_chroma(*chroma)[None])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d, pad, relu
+from torch.nn.functional import max_pool2d, pad, relu_
 
 from fusebench.methods._networks.base import Conv, FusionNetwork
 
@@ -73,12 +73,12 @@ class _Features(nn.Module):
 
 def _block(inputs: int, outputs: int, dilation: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        Conv(inputs, outputs, dilation=dilation), nn.BatchNorm2d(outputs), nn.ReLU()
+        Conv(inputs, outputs, dilation=dilation), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
     )
 
 
 def _pair(inputs: int, between: int, outputs: int) -> tuple[Conv, Conv]:
-    return Conv(inputs, between, after=relu), Conv(between, outputs, dilation=2)
+    return Conv(inputs, between, after=relu_), Conv(between, outputs, dilation=2)
 
 
 def _edges(image: Tensor) -> Tensor:

@@ -96,11 +96,10 @@ class MsgFusion(FusionNetwork):
         """Give the fused image, in colour, of a functional source and MRI ``(N, 1 or 3, H, W)``."""
         return self._with_even_sides(*self._in_order(*sources))
 
-    def forward(self, *sources: Tensor) -> Tensor:
-        """Fuse sources ``(N, 1 or 3, H, W)``, in tiles but for the light of the whole image."""
+    def compute_whole(self, *sources: Tensor) -> Tensor:
+        """Compute large images in tiles but for the light, which is of the whole image."""
         tile = self.tile + self.tile % _STRIDE
-        fused = in_tiles(self._with_even_sides, self._in_order(*sources), tile, _REACH)
-        return self.save(fused, *sources)
+        return in_tiles(self._with_even_sides, self._in_order(*sources), tile, _REACH)
 
     def _in_order(self, *sources: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         a, b = (source.expand(-1, 3, -1, -1) for source in sources)

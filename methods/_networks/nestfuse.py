@@ -81,9 +81,9 @@ class Nest(FusionNetwork):
         pairs = zip(*(self.coder.encode(source * 255) for source in sources), strict=True)
         return self.coder.decode([self.merge(level, a, b) for level, (a, b) in enumerate(pairs)])
 
-    def forward(self, *sources: Tensor) -> Tensor:
-        """Fuse sources ``(N, 1, H, W)``, large ones in quarters as the authors do."""
-        return self.save(in_quarters(self.compute, sources), *sources)
+    def compute_whole(self, *sources: Tensor) -> Tensor:
+        """Compute large images in quarters, as the authors do."""
+        return in_quarters(self.compute, sources)
 
 
 class NestFuse(Nest):

@@ -119,5 +119,7 @@ def _along(*layers: tuple[Tensor, ...]) -> list[Tensor]:
 
 
 def _normalised(x: Tensor) -> Tensor:
-    variance, mean = torch.var_mean(x, (2, 3), keepdim=True, correction=0)
-    return (x - mean) / (variance + 1e-5).sqrt()
+    # Faster than var_mean, which does not use the vector units of the processor.
+    centred = x - x.mean((2, 3), keepdim=True)
+    variance = centred.square().mean((2, 3), keepdim=True)
+    return centred * (variance + 1e-5).rsqrt()

@@ -51,8 +51,9 @@ class SESF(FusionNetwork):
         if all((image == image[:1]).all() for image in (near, far)):
             # Three equal channels are a grey image.
             near, far, a, b = near[:1], far[:1], a[:, :1], b[:, :1]
-        sharper = self.compute(_grey(a), _grey(b))[0, 0].cpu().numpy() > 0
-        chosen = cleaned(sharper).astype(np.float64)
+        with self.in_precision(a.device):
+            sharper = self.compute(_grey(a), _grey(b))[0, 0].cpu() > 0
+        chosen = cleaned(sharper.numpy()).astype(np.float64)
         share = smoothed(chosen, near * chosen + far * (1 - chosen))
         fused = np.floor(np.clip(near * share + far * (1 - share), 0, 255)) / 255
         return torch.from_numpy(fused).to(a)[None].expand(shape)

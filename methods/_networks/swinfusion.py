@@ -75,8 +75,8 @@ class SwinFusion(FusionNetwork):
         tokens: Tensor = self.norm(x.movedim(1, -1))
         return tokens
 
-    def forward(self, *sources: Tensor) -> Tensor:
-        """Fuse sources ``(N, 1, H, W)`` with values in [0, 1] to images of that kind.
+    def compute_whole(self, *sources: Tensor) -> Tensor:
+        """Compute an image of any size.
 
         As the authors' test program does, sides are continued by their mirror image to the next
         multiple of the windows, also where they are multiples already.
@@ -87,7 +87,7 @@ class SwinFusion(FusionNetwork):
         # Tiles that a user chooses, too, have to begin where windows do.
         tile = max(self.tile // _WINDOW, 1) * _WINDOW
         fused = in_tiles(self.compute, larger, tile, self.reach)
-        return self.save(fused[..., :height, :width], *sources)
+        return fused[..., :height, :width]
 
 
 def _image(tokens: Tensor) -> Tensor:

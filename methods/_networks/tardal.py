@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu
+from torch.nn.functional import relu_
 
 from fusebench.methods._colour import join_luma, split_luma
 from fusebench.methods._networks.base import Conv, Dense, FusionNetwork
@@ -34,7 +34,7 @@ class TarDAL(FusionNetwork):
         self.dense = Dense([block(_CHANNELS * (k + 1), _CHANNELS) for k in range(_DEPTH)])
         width = _CHANNELS * (_DEPTH + 1)
         self.decoder = nn.Sequential(
-            Conv(width, 4 * _CHANNELS, after=relu),
+            Conv(width, 4 * _CHANNELS, after=relu_),
             block(4 * _CHANNELS, 2 * _CHANNELS),
             block(2 * _CHANNELS, _CHANNELS),
             Conv(_CHANNELS, 1, after=torch.tanh),

@@ -21,6 +21,9 @@ _CHANNELS = 64
 class YDTR(FusionNetwork):
     """One branch for both sources, the sum of its features through it again, and an image."""
 
+    # The transformer takes channel by channel.
+    channels_last = False
+
     def __init__(self) -> None:
         super().__init__()
         self.first = Conv(1, _CHANNELS, border="replicate")
