@@ -35,17 +35,25 @@ _ICON = """<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32">
 <circle cx="20" cy="16" r="10" fill="#e0a030" fill-opacity="0.75"/></svg>"""
 
 
+_PAGES = {
+    "Overview": app_parts.OVERVIEW,
+    "Ranking": app_parts.RANKING,
+    "Compare": app_parts.COMPARE,
+    "Pairs": app_parts.PAIRS,
+    "Methods": app_parts.METHODS,
+    "Metrics": app_parts.METRIC,
+    "Datasets": app_parts.DATASETS,
+    "Papers": app_parts.PAPERS,
+    "Runs": app_parts.RUNS,
+}
+
+
 def main() -> None:
     """Show the page that the URL names, under links that carry its choices."""
     page = st.navigation(
         [
-            st.Page(app_parts.RANKING, title="Ranking", url_path="ranking", default=True),
-            st.Page(app_parts.COMPARE, title="Compare", url_path="compare"),
-            st.Page(app_parts.PAIRS, title="Pairs", url_path="pairs"),
-            st.Page(app_parts.METHODS, title="Methods", url_path="methods"),
-            st.Page(app_parts.METRIC, title="Metrics", url_path="metrics"),
-            st.Page(app_parts.DATASETS, title="Datasets", url_path="datasets"),
-            st.Page(app_parts.PAPERS, title="Papers", url_path="papers"),
+            st.Page(file, title=title, url_path=title.lower(), default=file == app_parts.OVERVIEW)
+            for title, file in _PAGES.items()
         ],
         # Its links would lose the query parameters.
         position="hidden",
@@ -54,13 +62,8 @@ def main() -> None:
     st.html(_STYLE)
     with st.container(horizontal=True, vertical_alignment="center", key="menu"):
         st.markdown("**fusebench**", width="content")
-        app_parts.link(app_parts.RANKING, "Ranking")
-        app_parts.link(app_parts.COMPARE, "Compare")
-        app_parts.link(app_parts.PAIRS, "Pairs")
-        app_parts.link(app_parts.METHODS, "Methods")
-        app_parts.link(app_parts.METRIC, "Metrics")
-        app_parts.link(app_parts.DATASETS, "Datasets")
-        app_parts.link(app_parts.PAPERS, "Papers")
+        for title, file in _PAGES.items():
+            app_parts.link(file, title)
     try:
         page.run()
     except MissingDataError as e:

@@ -27,6 +27,7 @@ PARAMETERS = (
     "paper",
     "table",
     "verdict",
+    "run",
 )
 """Query parameters that the app knows."""
 

@@ -39,6 +39,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # Not in a folder named pages: Streamlit would run such files without app.py around them.
+OVERVIEW, RUNS = "app_overview.py", "app_runs.py"
 RANKING, PAIRS, METHODS = "app_ranking.py", "app_pairs.py", "app_methods.py"
 METRIC = "app_metrics.py"
 DATASETS = "app_datasets.py"
@@ -72,14 +73,14 @@ def _answer(identity: tuple[str, str], name: str, arguments: Any, _function: Cal
 
 
 def ask(function: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Put a question of `fusebench.leaderboard.board` to the database.
+    """Put a question of `fusebench.leaderboard.board` or `runs` to the database.
 
     Answers are kept for some seconds and shared by all visitors: they must not be changed.
     """
     identity = _identity(default_url())
     return _answer(
         identity,
-        function.__name__,
+        f"{function.__module__}.{function.__name__}",
         (args, tuple(sorted(kwargs.items()))),
         lambda: function(_store(identity), *args, **kwargs),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -39,6 +40,7 @@ from fusebench.leaderboard.board import (
     places,
 )
 from fusebench.leaderboard.export import format_value
+from fusebench.leaderboard.runs import Run
 from fusebench.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -460,7 +462,7 @@ def standing(ranking: Ranking, line: Line) -> tuple[str, str]:
 def failures_frame(failures: pd.DataFrame) -> pd.DataFrame:
     """List failures with their reasons."""
     shown = failures.rename(columns={"error": "reason"}).rename(columns=str.capitalize)
-    return shown.assign(Task=shown["Task"].map(lambda task: TASK_TITLES.get(task, task)))
+    return shown.assign(Task=shown["Task"].map(_task_title))
 
 
 def runs_frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -480,6 +482,64 @@ def runs_frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             for run in runs
         ]
     )
+
+
+def all_runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
+    """List the runs of a database."""
+    return pd.DataFrame(
+        [
+            {
+                "Run": run.run_id,
+                "Of": run.name,
+                "Started (UTC)": run.started,
+                "Took": format_duration(run.duration),
+                "Images": run.images,
+                "Failed": run.failed,
+                "Workers": run.workers,
+                "Code": code_version(run.facts),
+                "Processor": str(run.facts.get("processor") or "–"),
+                "GPU": str(run.facts.get("gpu") or "none"),
+            }
+            for run in runs
+        ]
+    )
+
+
+def format_duration(duration: timedelta | None) -> str:
+    """Write how long a run took."""
+    if duration is None:
+        return "not finished"
+    minutes, seconds = divmod(round(duration.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def parts_frame(parts: pd.DataFrame) -> pd.DataFrame:
+    """List what a run made; see `fusebench.leaderboard.runs.run_parts`."""
+    return pd.DataFrame(
+        {
+            "Method": parts["method"],
+            "Version": parts["version"],
+            "Dataset": parts["dataset"],
+            "Task": parts["task"].map(_task_title),
+            "Device": parts["device"],
+            "Images": parts["images"],
+            "Failed": parts["failed"],
+            "Time": parts["seconds"].map(format_seconds),
+        }
+    )
+
+
+def scores_text(row: Mapping[Any, Any]) -> str:
+    """Say which scores a run added; a row of `fusebench.leaderboard.runs.run_scores`."""
+    text = f"Scores under {row['protocol']}: {row['scores']} of {row['metrics']} metrics"
+    return text + (f", {row['undefined']} of them undefined" if row["undefined"] else "")
+
+
+def _task_title(task: str) -> str:
+    return next((title for name, title in TASK_TITLES.items() if name == task), task)
 
 
 def code_version(facts: Mapping[str, Any]) -> str:

@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 import streamlit as st
 from leaderboard_data import FACTS, HOSTILE, KEYS, REASON, SCORES, tiny_database
+from leaderboard_pages import charts, markdown, open_page, param, said
 from streamlit.testing.v1 import AppTest
 
 from fusebench import datasets
-from fusebench import leaderboard as package
 from fusebench.bench.cache import image_path
 from fusebench.bench.schema import EntryRow
 from fusebench.bench.store import Entry, Outcome, Store
@@ -30,8 +30,6 @@ from fusebench.leaderboard import app_tables as tables
 from fusebench.leaderboard.board import Evaluation
 from fusebench.leaderboard.export import export
 from fusebench.metrics import METRICS
-
-APP = Path(package.__file__).parent / "app.py"
 
 
 @pytest.fixture(autouse=True)
@@ -68,35 +66,6 @@ def store(database: Path) -> Iterator[Store]:
 @pytest.fixture
 def focus(store: Store) -> Evaluation:
     return board.find_evaluations(store, task="mff")[0]
-
-
-def open_page(page: str = "ranking", **params: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=20)
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.run()
-    if page != "ranking":
-        app.switch_page(f"app_{page}.py").run()
-    assert not app.exception, app.exception
-    return app
-
-
-def param(app: AppTest, name: str) -> str:
-    """One query parameter; `AppTest` keeps it as text or as a list."""
-    value = app.query_params[name]
-    return value if isinstance(value, str) else value[-1]
-
-
-def said(app: AppTest) -> str:
-    """All plain text of a page."""
-    return "\n".join(str(x.value) for x in app.text)
-
-
-def markdown(app: AppTest) -> str:
-    """Everything that a page renders as Markdown."""
-    parts = [app.markdown, app.caption, app.header, app.subheader]
-    parts += [app.info, app.warning, app.error]
-    return "\n".join(str(x.value) for part in parts for x in part)
 
 
 def methods_in_order(app: AppTest) -> list[str]:
@@ -551,10 +520,6 @@ def test_downloads_hold_the_table(store: Store, focus: Evaluation) -> None:
 
 
 # -- the metric page --------------------------------------------------------------------------
-
-
-def charts(app: AppTest) -> list[dict[str, Any]]:
-    return [json.loads(x.proto.spec) for x in app.get("vega_lite_chart")]
 
 
 def test_metrics_page(database: Path) -> None:
