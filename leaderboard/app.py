@@ -18,6 +18,8 @@ _STYLE = """<style>
 [data-testid="stText"] { white-space: pre-wrap; overflow-wrap: anywhere; }
 [class*="st-key-strong"] [data-testid="stText"] { font-weight: 600; }
 [class*="st-key-tile"] img { border-radius: 0; }
+[data-testid="stButtonGroup"] > div { flex-wrap: wrap; row-gap: 0.25rem; }
+.st-key-zoomed img { image-rendering: pixelated; }
 [class*="st-key-small"] [data-testid="stText"] { font-size: 0.875rem; }
 [class*="st-key-tile"] table { width: 100%; font-size: 0.875rem; }
 [class*="st-key-tile"] :is(th, td) { padding: 0.1rem 0.4rem; border: none; }

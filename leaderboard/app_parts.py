@@ -8,7 +8,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from sqlalchemy import make_url
 
@@ -17,7 +19,7 @@ from fusebench.bench.cache import get_image, image_path
 from fusebench.bench.images import pixel_digest
 from fusebench.bench.store import Store, database_exists, default_url, shown_url
 from fusebench.bench.types import TASK_TITLES, Image, MissingDataError
-from fusebench.leaderboard import board
+from fusebench.leaderboard import board, maps
 from fusebench.leaderboard.app_choices import (
     ALL,
     MAIN,
@@ -120,16 +122,44 @@ def load_sources(dataset: str, root: str | None, key: str) -> Sources:
     )
 
 
-def _png(image: Image) -> bytes:
+def _png(image: NDArray[np.uint8]) -> bytes:
     buffer = BytesIO()
     PillowImage.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _pixels(png: bytes) -> NDArray[np.uint8]:
+    return np.asarray(PillowImage.open(BytesIO(png)))
 
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
 def load_fused(digest: str) -> bytes | None:
     """Fetch a fused image as a PNG file; None if it is not in the cache, or damaged."""
     return None if get_image(digest) is None else image_path(digest).read_bytes()
+
+
+@st.cache_data(ttl=600, max_entries=300, show_spinner=False)
+def load_map(name: str, a: bytes, b: bytes, fused: bytes) -> bytes:
+    """Draw a map of `fusebench.leaderboard.maps` from PNG files, as one.
+
+    Raises
+    ------
+    InputError
+        If the images are too small for it.
+    """
+    return _png(maps.draw_map(name, _pixels(a), _pixels(b), _pixels(fused)))
+
+
+@st.cache_data(ttl=600, max_entries=300, show_spinner=False)
+def cut(png: bytes, zoom: int, across: int, down: int) -> bytes:
+    """Cut a detail out of a PNG file; see `fusebench.leaderboard.maps.detail`."""
+    return png if zoom == 1 else _png(maps.detail(_pixels(png), zoom, across, down))
+
+
+@st.cache_data(show_spinner=False)
+def load_legend(name: str) -> bytes:
+    """Draw the colours of a map, from its low end to its high one, as a PNG file."""
+    return _png(maps.legend(maps.MAP_KINDS[name]))
 
 
 # -- choices ----------------------------------------------------------------------------------
