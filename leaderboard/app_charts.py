@@ -10,7 +10,8 @@ import altair as alt
 import pandas as pd
 
 from fusebench.bench.trust import Degradation, Trust
-from fusebench.leaderboard.board import Column, Line, PairValues
+from fusebench.leaderboard.board import Column, Line, PairValues, Ranking
+from fusebench.leaderboard.export import format_value
 
 Layers: TypeAlias = alt.LayerChart | alt.FacetChart
 """What Altair calls the result of layering."""
@@ -18,6 +19,8 @@ Layers: TypeAlias = alt.LayerChart | alt.FacetChart
 GREEN, GREY = "#2a7f73", "#999999"
 # Pixels for one metric, and every one of them named.
 _STEP = 19
+# Of a cell that holds a number.
+_CELL, _HIGH = 58, 26
 _EVERY = alt.Axis(labelOverlap=False)
 # Of Kendall's tau; the middle is no relation.
 _LIKENESS = alt.Scale(domain=[-1, 0, 1], range=["#b5483a", "#f2f2f2", GREEN])
@@ -134,6 +137,50 @@ def heat_map(tau: pd.DataFrame, labels: dict[str, str]) -> alt.Chart:
         .properties(width=alt.Step(_STEP), height=alt.Step(_STEP))
     )
     return chart
+
+
+def places_chart(ranking: Ranking) -> Layers:
+    """Draw the place of every ranked method by every metric that counts; brighter is better."""
+    ranked = [line for line in ranking.lines if line.rank is not None]
+    columns = [c for c in ranking.columns if c.counts]
+    last = max((line.cells[c.slug].place or 1 for line in ranked for c in columns), default=1)
+    rows = [
+        {
+            "method": line.label,
+            "metric": column.heading,
+            "mean": cell.mean,
+            "text": format_value(cell.mean),
+            "place": cell.place,
+            "dark": (cell.place or 1) > (1 + last) / 2,
+        }
+        for line in ranked
+        for column in columns
+        for cell in [line.cells[column.slug]]
+    ]
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        x=alt.X(
+            "metric:N",
+            title=None,
+            sort=[c.heading for c in columns],
+            axis=alt.Axis(labelAngle=-45, orient="top", labelOverlap=False),
+        ),
+        y=alt.Y("method:N", title=None, sort=[line.label for line in ranked], axis=_EVERY),
+        tooltip=["method:N", "metric:N", alt.Tooltip("text:N", title="mean"), "place:Q"],
+    )
+    cells = base.mark_rect().encode(
+        color=alt.Color(
+            "place:Q",
+            title="place",
+            # Evenly from bright to dark for any colour vision.
+            scale=alt.Scale(scheme="viridis", reverse=True, domain=[1, max(last, 2)]),
+            legend=alt.Legend(orient="bottom", tickMinStep=1, format="d"),
+        )
+    )
+    text = base.mark_text(fontSize=11).encode(
+        text="text:N",
+        color=alt.condition("datum.dark", alt.value("#ffffff"), alt.value("#1d2126")),
+    )
+    return alt.layer(cells, text, width=alt.Step(_CELL), height=alt.Step(_HIGH))
 
 
 # Told apart by people with any colour vision (Okabe and Ito).

@@ -33,6 +33,9 @@ PARAMETERS = (
     "zoom",
     "across",
     "down",
+    "origin",
+    "show",
+    "intervals",
 )
 """Query parameters that the app knows."""
 
@@ -190,6 +193,12 @@ def neighbours(keys: Sequence[str], key: str) -> tuple[str, str]:
     """Give the pairs before and after one; the ends meet."""
     i = keys.index(key)
     return keys[i - 1], keys[(i + 1) % len(keys)]
+
+
+def choose_origins(present: Sequence[str], wanted: str | None) -> list[str]:
+    """Choose origins of methods: those asked for that are there, else all."""
+    asked = (wanted or "").split("|")
+    return [origin for origin in present if origin in asked] or list(present)
 
 
 def choose_zoom(params: Mapping[str, str]) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ from fusebench.leaderboard.board import (
 )
 from fusebench.leaderboard.export import format_value
 from fusebench.leaderboard.runs import Run
+from fusebench.leaderboard.training import Seen
 from fusebench.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 
 MARKS: Mapping[int, str] = {1: "¹", 2: "²"}
 """Marks besides weight and colour, for eyes and printers that show neither."""
+
+SEEN = " †"
+"""Mark of a method that was trained on some of the pairs it is scored on."""
 
 SOURCES: Mapping[Task, tuple[str, str]] = {
     "ivif": ("infrared", "visible"),
@@ -183,8 +187,28 @@ def cell_text(cell: Cell, pairs: int, *, intervals: bool = False) -> str:
     return text if cell.mean is None or cell.n == pairs else f"{text} (n={cell.n})"
 
 
-def ranking_frame(ranking: Ranking) -> pd.DataFrame:
+def origins_of(ranking: Ranking) -> list[str]:
+    """List where the methods of a ranking come from, each origin once."""
+    return sorted({line.competitor.origin for line in ranking.lines})
+
+
+def of_origins(ranking: Ranking, origins: Sequence[str]) -> Ranking:
+    """Keep the methods of some origins; ranks and marks stay those among all."""
+    return replace(ranking, lines=tuple(x for x in ranking.lines if x.competitor.origin in origins))
+
+
+def seen_text(seen: Seen | None) -> str:
+    """Say in a word or two whether a method was trained on the pairs it is scored on."""
+    if seen is None or seen.answer == "unknown":
+        return "?"
+    if seen.answer == "partly":
+        return f"{seen.pairs} pairs"
+    return {"seen": "yes", "not known to": "no", "untrained": "–"}[seen.answer]
+
+
+def ranking_frame(ranking: Ranking, seen: Mapping[int, Seen] | None = None) -> pd.DataFrame:
     """Give a ranking as numbers: fixed columns, then one for each metric slug, then the rest."""
+    known = seen or {}
     slugs = [column.slug for column in ranking.columns]
     numbers = dict.fromkeys(["Mean rank", *slugs, "Time"], float)
     return pd.DataFrame(
@@ -199,10 +223,15 @@ def ranking_frame(ranking: Ranking) -> pd.DataFrame:
                 "Time": line.competitor.seconds,
                 "Device": line.competitor.device,
                 "Origin": line.competitor.origin,
+                **({} if seen is None else {"Seen": seen_text(known.get(_entry_id(line)))}),
             }
             for line in ranking.lines
         ]
     ).astype({"Rank": "Int64", **numbers})
+
+
+def _entry_id(line: Line) -> int:
+    return line.competitor.entry_id
 
 
 def _certainty(known: Certainty | None) -> dict[str, Any]:
@@ -211,9 +240,14 @@ def _certainty(known: Certainty | None) -> dict[str, Any]:
     return {"Places": known.places, "Ties": known.groups, "First": known.first}
 
 
-def ranking_style(ranking: Ranking, *, intervals: bool = False) -> Styler:
-    """Dress a ranking: four digits, best and second marked, incomplete lines faint."""
-    frame = ranking_frame(ranking)
+def ranking_style(
+    ranking: Ranking, *, intervals: bool = False, seen: Mapping[int, Seen] | None = None
+) -> Styler:
+    """Dress a ranking: four digits, best and second marked, incomplete lines faint.
+
+    Methods that were trained on some of the pairs get a dagger.
+    """
+    frame = ranking_frame(ranking, seen)
     total = ranking.evaluation.pairs
     formats: dict[Any, Any] = {
         "Rank": lambda value: "–" if pd.isna(value) else str(value),
@@ -227,6 +261,8 @@ def ranking_style(ranking: Ranking, *, intervals: bool = False) -> Styler:
     css = {name: [""] * len(frame) for name in frame.columns}
     css["Method"] = ["font-weight: 600"] * len(frame)
     for i, line in enumerate(ranking.lines):
+        if seen and was_seen(seen.get(_entry_id(line))):
+            style.format(_always(line.label + SEEN), subset=([i], ["Method"]))
         if line.competitor.pairs != total:
             for name in css.keys() - {"Rank", "Method"}:
                 css[name][i] = _FAINT
@@ -238,6 +274,11 @@ def ranking_style(ranking: Ranking, *, intervals: bool = False) -> Styler:
             if text != format_value(cell.mean):
                 style.format(_always(text), subset=([i], [column.slug]))
     return style.apply(lambda _: pd.DataFrame(css), axis=None)
+
+
+def was_seen(seen: Seen | None) -> bool:
+    """Say whether a method is known to have been trained on some of the pairs."""
+    return seen is not None and seen.answer in ("seen", "partly")
 
 
 def _always(text: str) -> Callable[[object], str]:

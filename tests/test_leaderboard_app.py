@@ -258,7 +258,7 @@ def test_ranking_page(database: Path) -> None:
     frame = app.dataframe[0].value
     assert list(frame["Rank"])[:2] == [1, 2]
     assert pd.isna(frame["Rank"].iloc[2])
-    assert list(frame.columns)[7:-3] == ["psnr_ref", "qabf", "vif", "ssim"]
+    assert list(frame.columns)[7:-4] == ["psnr_ref", "qabf", "vif", "ssim"]
     assert "Ranked by the mean of the ranks over 4 metrics" in said(app)
     assert f"{HOSTILE}: 2 of 3 pairs, 1 failed" in said(app)
     assert "Share of the edges of the sources that the fused image keeps" in markdown(app)
@@ -286,9 +286,9 @@ def test_filters_change_the_table_and_the_link(database: Path) -> None:
 
 def test_link_selects_and_tells_what_is_missing(database: Path) -> None:
     app = open_page(task="mff", metrics="en,vif", dataset="folder:mff", protocol="canonical")
-    assert list(app.dataframe[0].value.columns)[7:-3] == ["en", "vif"]
+    assert list(app.dataframe[0].value.columns)[7:-4] == ["en", "vif"]
     app = open_page(task="ivif", metrics="psnr_ref,qabf,bogus", dataset=HOSTILE)
-    assert list(app.dataframe[0].value.columns)[4:-3] == ["qabf"]
+    assert list(app.dataframe[0].value.columns)[4:-4] == ["qabf"]
     assert tables.literal(HOSTILE) in markdown(app)
     assert "` bogus `" in markdown(app)
     assert "Without values here" in markdown(app)
@@ -314,7 +314,7 @@ def test_two_protocols_are_never_mixed(made: Path, monkeypatch: pytest.MonkeyPat
     app = open_page(task="mff")
     assert app.selectbox(key="choose-protocol").value == "canonical"
     app.selectbox(key="choose-protocol").set_value("vifb").run()
-    assert list(app.dataframe[0].value.columns)[7:-3] == ["ssim"]
+    assert list(app.dataframe[0].value.columns)[7:-4] == ["ssim"]
     assert set(app.dataframe[0].value["ssim"]) == {0.5}
     assert param(app, "protocol") == "vifb"
 
