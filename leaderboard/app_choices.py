@@ -36,6 +36,8 @@ PARAMETERS = (
     "origin",
     "show",
     "intervals",
+    "first",
+    "second",
 )
 """Query parameters that the app knows."""
 
@@ -193,6 +195,13 @@ def neighbours(keys: Sequence[str], key: str) -> tuple[str, str]:
     """Give the pairs before and after one; the ends meet."""
     i = keys.index(key)
     return keys[i - 1], keys[(i + 1) % len(keys)]
+
+
+def choose_two(names: Sequence[str], first: str | None, second: str | None) -> tuple[str, str]:
+    """Choose two different ones of at least two names: those asked for, else the first ones."""
+    one = choose(names, first) or names[0]
+    rest = [name for name in names if name != one]
+    return one, choose(rest, second) or rest[0]
 
 
 def choose_origins(present: Sequence[str], wanted: str | None) -> list[str]:

@@ -25,6 +25,7 @@ from fusebench.bench.types import (
     Metric,
     Needs,
     Task,
+    Weights,
 )
 from fusebench.datasets import Check
 from fusebench.leaderboard.audits import MARKS as MARKS_OF_VERDICTS
@@ -40,7 +41,7 @@ from fusebench.leaderboard.board import (
     places,
 )
 from fusebench.leaderboard.export import format_value
-from fusebench.leaderboard.runs import Run
+from fusebench.leaderboard.runs import Run, Speed
 from fusebench.leaderboard.training import Seen
 from fusebench.metrics import METRICS
 
@@ -467,6 +468,44 @@ def fidelity_frame(record: Method) -> pd.DataFrame:
                 "PSNR": "–" if f.psnr is None else f"{f.psnr:.1f} dB",
             }
             for f in record.fidelity
+        ]
+    )
+
+
+def weights_frame(record: Method, used: Weights | None) -> pd.DataFrame:
+    """List the sets of weights of a method, and which of them its results are of."""
+    return pd.DataFrame(
+        [
+            {
+                "Set": weights.name,
+                "Here": "used" if weights == used else "",
+                "Origin": weights.origin,
+                "Trained on": ", ".join(weights.trained_on) or "not stated",
+                "Terms": weights.licence,
+                "Home": weights.home,
+                "Files": "; ".join(f"{f.name} (sha256 {f.sha256[:10]}…)" for f in weights.files),
+                "Notes": weights.notes,
+            }
+            for weights in record.weights
+        ]
+    )
+
+
+def speed_frame(speeds: Sequence[Speed]) -> pd.DataFrame:
+    """List how long a method takes on each dataset and device."""
+    return pd.DataFrame(
+        [
+            {
+                "Dataset": s.dataset,
+                "Task": _task_title(s.task),
+                "Device": s.device,
+                "Images": s.images,
+                "Megapixels": round(s.megapixels, 3),
+                "Time": format_seconds(s.seconds),
+                "For a megapixel": format_seconds(s.per_megapixel),
+                "Memory": "–" if s.memory is None else f"{s.memory / 2**20:.3g} MiB",
+            }
+            for s in speeds
         ]
     )
 

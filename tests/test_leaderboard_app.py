@@ -21,7 +21,7 @@ from streamlit.testing.v1 import AppTest
 from fusebench import datasets
 from fusebench.bench.cache import image_path
 from fusebench.bench.schema import EntryRow
-from fusebench.bench.store import Entry, Outcome, Store
+from fusebench.bench.store import Entry, Outcome, ScoreValue, Store
 from fusebench.bench.trust import BY_NAME, DEGRADATIONS, load_report
 from fusebench.bench.types import Metric
 from fusebench.leaderboard import app_charts, board
@@ -29,6 +29,7 @@ from fusebench.leaderboard import app_choices as choices
 from fusebench.leaderboard import app_tables as tables
 from fusebench.leaderboard.board import Evaluation
 from fusebench.leaderboard.export import export
+from fusebench.methods import METHODS
 from fusebench.metrics import METRICS
 
 
@@ -395,8 +396,28 @@ def test_methods_page(database: Path) -> None:
     facts = next(f for f in frames if "Fact" in f).set_index("Fact")["Value"]
     assert facts["Commit"] == FACTS["commit"]
     assert facts["torch"] == "not installed"
+    speed = next(f for f in frames if "For a megapixel" in f)
+    assert list(speed["Time"]) == ["12.5 ms", "12.5 ms"]
+    assert "Weights" not in [x.value for x in app.subheader]
     standing = next(f for f in frames if "Place" in f and len(f) == 5)
     assert set(standing["Pairs"]) == {"3/3"}
+
+
+def test_methods_page_of_a_network(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUSEBENCH_CACHE", str(made / "cache"))
+    path = tiny_database(made, "network.db")
+    official = METHODS["sr"].weights[0]
+    with closing(Store.open(path)) as store:
+        for name, sha in (("SR", official.files[0].sha256), ("Mine", "0" * 64)):
+            store.add_entry(Entry("method", "sr", name, 1, {}, sha, official.origin))
+    monkeypatch.setenv("FUSEBENCH_DB", path)
+    app = open_page("methods", method="SR")
+    weights = next(x.value for x in app.dataframe if "Terms" in x.value)
+    assert list(weights["Set"]) == [w.name for w in METHODS["sr"].weights]
+    assert list(weights["Here"]) == ["used", ""]
+    assert weights["Terms"][0] == official.licence
+    assert "No times" in markdown(app)
+    assert "The results are of other files" in markdown(open_page("methods", method="Mine"))
 
 
 def test_methods_page_of_a_folder_with_failures(database: Path) -> None:
@@ -653,6 +674,52 @@ def test_compare_page(database: Path) -> None:
     app.multiselect("choose-methods").set_value(["LP"]).run()
     assert "Choose at least two" in app.info[0].value
     assert "needs two methods" in open_page("compare", task="ivif").info[0].value
+
+
+def test_compare_page_plots_two_methods_of_the_link(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUSEBENCH_CACHE", str(made / "cache"))
+    path = tiny_database(made, "three.db")
+    with closing(Store.open(path)) as store:
+        focus = board.find_evaluations(store, task="mff")[0]
+        row = board.pair_row(store, focus, "two")
+        assert row is not None
+        scores = [ScoreValue(slug, 1, value, None) for slug, value in SCORES[HOSTILE].items()]
+        outcome = Outcome("0" * 64, None, "cpu", 0.5, None, scores)
+        # The third method gets its missing image: it can be compared.
+        store.save(3, row.id, 1, "canonical", outcome)
+    monkeypatch.setenv("FUSEBENCH_DB", path)
+    app = open_page("compare", task="mff", metric="ssim", first="Average", second=HOSTILE)
+    assert app.selectbox("choose-metric").value == "ssim"
+    assert app.selectbox("choose-first").value == "Average"
+    scatter = next(c for c in charts(app) if "Average" in json.dumps(c["layer"][0]["encoding"]))
+    assert HOSTILE in json.dumps(scatter)
+    app.selectbox("choose-second").set_value("LP").run()
+    assert param(app, "second") == "LP"
+    app.selectbox("choose-metric").set_value("qabf").run()
+    assert (param(app, "metric"), param(app, "first")) == ("qabf", "Average")
+
+
+def test_two_methods_are_two() -> None:
+    names = ["a", "b", "c"]
+    assert choices.choose_two(names, None, None) == ("a", "b")
+    assert choices.choose_two(names, "c", "b") == ("c", "b")
+    assert choices.choose_two(names, "b", "b") == ("b", "a")
+    assert choices.choose_two(names, "x", "x") == ("a", "b")
+
+
+def test_radar_has_best_outside_and_worst_inside(store: Store, focus: Evaluation) -> None:
+    ranking = board.ranking(store, focus, ["qabf", "ssim", "vif"])
+    lines = [line for line in ranking.lines if line.rank is not None]
+    spec = app_charts.radar_chart(lines, ranking.columns).to_dict()
+    outline = next(
+        rows for rows in spec["datasets"].values() if {"mean", "method"} <= rows[0].keys()
+    )
+    reach = {(r["method"], r["metric"]): round(np.hypot(r["x"], r["y"]), 9) for r in outline}
+    assert reach["LP", "Q^AB/F ↑"] == reach["Average", "SSIM ↑"] == 1
+    assert reach["Average", "Q^AB/F ↑"] == reach["LP", "SSIM ↑"] == 0.15
+    assert len(set(app_charts.SHAPES)) == len(app_charts.COLOURS) == 6
 
 
 def test_win_rates_by_hand(store: Store, focus: Evaluation) -> None:
