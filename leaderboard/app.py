@@ -1,5 +1,7 @@
 """The leaderboard in a browser: ``fusebench leaderboard`` starts it. It only reads.
 
+The one exception is an upload, where the operator allows it: see `submissions`.
+
 Everything that is decided is decided in plain functions: `fusebench.leaderboard.board` (rows to
 tables), `app_choices` (URL to choices) and `app_tables` (tables to what is shown).
 """
@@ -47,6 +49,7 @@ _PAGES = {
     "Datasets": app_parts.DATASETS,
     "Papers": app_parts.PAPERS,
     "Runs": app_parts.RUNS,
+    "Submit": app_parts.SUBMIT,
 }
 
 

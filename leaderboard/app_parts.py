@@ -41,7 +41,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # Not in a folder named pages: Streamlit would run such files without app.py around them.
-OVERVIEW, RUNS = "app_overview.py", "app_runs.py"
+OVERVIEW, RUNS, SUBMIT = "app_overview.py", "app_runs.py", "app_submit.py"
 RANKING, PAIRS, METHODS = "app_ranking.py", "app_pairs.py", "app_methods.py"
 METRIC = "app_metrics.py"
 DATASETS = "app_datasets.py"

@@ -7,6 +7,7 @@ plain text, which show them as they stand. Where Markdown cannot be avoided, `li
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -27,7 +28,7 @@ from fusebench.bench.types import (
     Task,
     Weights,
 )
-from fusebench.datasets import Check
+from fusebench.datasets import RECORDS, Check
 from fusebench.leaderboard.audits import MARKS as MARKS_OF_VERDICTS
 from fusebench.leaderboard.audits import shown
 from fusebench.leaderboard.board import (
@@ -36,6 +37,7 @@ from fusebench.leaderboard.board import (
     Certainty,
     Column,
     Competitor,
+    Evaluation,
     Line,
     Ranking,
     places,
@@ -704,6 +706,46 @@ def checked_frame(result: Check) -> pd.DataFrame:
 def findings_frame(result: Check) -> pd.DataFrame:
     """List what is suspicious in a dataset."""
     return pd.DataFrame([{"Pair": f.key, "Kind": f.kind, "Found": f.text} for f in result.findings])
+
+
+# -- submitting -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Commands:
+    """How to add results to a database: as shell commands, and as a Python program."""
+
+    folder: str
+    python: str
+
+
+def commands(evaluation: Evaluation, protocol: str, database: str) -> Commands:
+    """Write the commands that score results on a dataset and add them to a database."""
+    name = shlex.quote(evaluation.loads)
+    where = "" if evaluation.root is None else " --root DIR"
+    rules = "" if protocol == "canonical" else f" --protocol {shlex.quote(protocol)}"
+    place = shlex.quote(database)
+    lines = [
+        "mkdir -p results        # your method writes results/KEY.png",
+        f"fusebench score --dataset {name}{where} --fused results --name MyNet{rules} --db {place}",
+        f"fusebench show --dataset {name} --db {place}",
+    ]
+    if evaluation.loads == "demo":
+        lines.insert(0, "fusebench datasets get demo --root pairs")
+    elif evaluation.loads.partition(":")[0] in RECORDS:
+        lines.insert(0, f"fusebench datasets get {name}")
+    arguments = [repr(evaluation.loads), 'name="MyNet"']
+    arguments += [] if evaluation.root is None else ['root="DIR"']
+    arguments += [] if protocol == "canonical" else [f"protocol={protocol!r}"]
+    program = [
+        "import fusebench",
+        "",
+        "def fuse(a, b):",
+        "    ...",
+        "",
+        f"fusebench.evaluate(fuse, {', '.join(arguments)}, db={database!r})",
+    ]
+    return Commands("\n".join(lines), "\n".join(program))
 
 
 # -- papers -----------------------------------------------------------------------------------
