@@ -156,6 +156,23 @@ def cut(png: bytes, zoom: int, across: int, down: int) -> bytes:
     return png if zoom == 1 else _png(maps.detail(_pixels(png), zoom, across, down))
 
 
+@st.cache_data(ttl=3600, max_entries=16, show_spinner=False)
+def load_thumbnails(dataset: str, root: str | None, most: int) -> dict[str, bytes]:
+    """Draw some pairs of a dataset, evenly chosen, as PNG files by key.
+
+    Raises
+    ------
+    FusebenchError
+        If the folder or an image is gone.
+    """
+    if root is not None and not Path(root).is_dir():
+        raise MissingDataError(f"the folder of {dataset} is gone: {root}")
+    opened = datasets.load(dataset, root)
+    step = -(-len(opened) // most)
+    pairs = (opened[key] for key in opened.keys[::step])
+    return {pair.key: _png(maps.thumbnail(pair.a, pair.b)) for pair in pairs}
+
+
 @st.cache_data(show_spinner=False)
 def load_legend(name: str) -> bytes:
     """Draw the colours of a map, from its low end to its high one, as a PNG file."""

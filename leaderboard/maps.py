@@ -1,4 +1,4 @@
-"""Pictures of differences and of local scores, and details of pictures. No Streamlit here.
+"""Pictures of differences and of local scores; details and thumbnails. No Streamlit here.
 
 The palettes can be told apart with any colour vision: one goes evenly from dark to bright, the
 other from blue over white to orange.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as PillowImage
 
 from fusebench.bench.images import luma
 from fusebench.bench.types import Image
@@ -150,6 +151,20 @@ def detail(image: NDArray[np.uint8], zoom: int, across: int, down: int) -> NDArr
     top = (image.shape[0] - height) * down // 100
     left = (image.shape[1] - width) * across // 100
     return image[top : top + height, left : left + width]
+
+
+def thumbnail(a: Image, b: Image, height: int = 96) -> NDArray[np.uint8]:
+    """Draw both sources of a pair beside each other, reduced to one height, as RGB."""
+    width = max(1, round(height * a.shape[1] / a.shape[0]))
+    small = [
+        np.asarray(
+            PillowImage.fromarray(image)
+            .convert("RGB")
+            .resize((width, height), PillowImage.Resampling.BOX)
+        )
+        for image in (a, b)
+    ]
+    return np.concatenate(small, axis=1)
 
 
 def _rgb(colour: str) -> tuple[int, ...]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
 from conftest import picture
 from leaderboard_data import HOSTILE, tiny_database
 from leaderboard_pages import markdown, open_page, param, said
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
+from test_leaderboard_app import database, forget, made
 
 from fusebench.bench.types import InputError
 from fusebench.leaderboard import app_choices as choices
@@ -26,34 +25,13 @@ from fusebench.leaderboard.maps import (
     draw_map,
     legend,
     paint,
+    thumbnail,
 )
 from fusebench.metrics import maps_on_pixels, score_maps
 
+__all__ = ["database", "forget", "made"]  # fixtures
+
 Colours = NDArray[np.float64]
-
-
-@pytest.fixture(autouse=True)
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test starts as a fresh server does, and leaves the process as it was."""
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("maps")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FUSEBENCH_CACHE", str(made / "cache"))
-        tiny_database(made)
-    return made
-
-
-@pytest.fixture
-def database(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("FUSEBENCH_CACHE", str(folder / "cache"))
-    monkeypatch.setenv("FUSEBENCH_DB", str(folder / "results.db"))
-    return folder
 
 
 # -- drawing ----------------------------------------------------------------------------------
@@ -114,6 +92,15 @@ def test_detail_by_hand() -> None:
     # A side that the zoom does not divide: never less than a pixel, never beyond the edge.
     assert detail(image, 4, 100, 100).shape == (2, 2)
     assert detail(image, 4, 100, 100)[-1, -1] == image[-1, -1]
+
+
+def test_thumbnail_of_grey_beside_colour() -> None:
+    a = np.full((48, 64), 50, np.uint8)
+    b = np.full((48, 64, 3), (10, 20, 30), np.uint8)
+    drawn = thumbnail(a, b, 24)
+    assert drawn.shape == (24, 64, 3)
+    assert_array_equal(np.unique(drawn[:, :32]), [50])
+    assert_array_equal(drawn[5, 40], [10, 20, 30])
 
 
 def test_detail_of_a_link() -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from leaderboard_data import HOSTILE, tiny_database
 from leaderboard_pages import charts, markdown, open_page, param, said
+from test_leaderboard_app import forget
 
 from fusebench.bench.schema import EntryRow
 from fusebench.bench.store import Entry, Store
@@ -24,13 +23,7 @@ from fusebench.leaderboard.board import Evaluation
 from fusebench.leaderboard.training import Seen
 from fusebench.methods import METHODS
 
-
-@pytest.fixture(autouse=True)
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test starts as a fresh server does, and leaves the process as it was."""
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+__all__ = ["forget"]  # fixtures
 
 
 @pytest.fixture

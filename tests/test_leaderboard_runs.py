@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -10,22 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from leaderboard_data import FACTS, HOSTILE, KEYS, REASON, SCORES, tiny_database
 from leaderboard_pages import markdown, open_page, param, said
+from test_leaderboard_app import forget
 
 from fusebench.bench.store import Outcome, ScoreValue, Store
 from fusebench.leaderboard import app_tables as tables
 from fusebench.leaderboard import board, runs
 from fusebench.leaderboard.board import Certainty, Line
 
-
-@pytest.fixture(autouse=True)
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test starts as a fresh server does, and leaves the process as it was."""
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+__all__ = ["forget"]  # fixtures
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
 from leaderboard_data import HOSTILE, KEYS, tiny_database
 from leaderboard_pages import markdown, open_page, said
 from PIL import Image as PillowImage
 from streamlit.testing.v1 import AppTest
+from test_leaderboard_app import forget
 
 from fusebench import metrics
 from fusebench.bench.images import read_image
@@ -28,15 +27,9 @@ from fusebench.leaderboard import board, submissions
 from fusebench.leaderboard.board import Evaluation
 from fusebench.leaderboard.submissions import SWITCH, Limits, check_name, submit, unpack
 
+__all__ = ["forget"]  # fixtures
+
 posix = pytest.mark.skipif(not submissions.supported(), reason="uploads need POSIX")
-
-
-@pytest.fixture(autouse=True)
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test starts as a fresh server does, and leaves the process as it was."""
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture
