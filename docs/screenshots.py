@@ -32,7 +32,6 @@ PICTURES = {
     "overview.png": "/",
     "leaderboard.png": "/ranking?task=mff",
     "pairs.png": "/pairs?task=mff&pair=mff_coffee&size=small&metrics=psnr_ref,qabf,vif,ssim",
-    "maps.png": "/pairs?task=mff&pair=mff_coffee&size=small&metrics=ssim&map=ssim",
     "method.png": "/methods?method=GFF",
 }
 # Higher pictures are cut: readers of a README scroll past them.
