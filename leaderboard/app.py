@@ -21,7 +21,9 @@ _STYLE = """<style>
 [class*="st-key-strong"] [data-testid="stText"] { font-weight: 600; }
 [class*="st-key-tile"] img { border-radius: 0; }
 [data-testid="stButtonGroup"] > div { flex-wrap: wrap; row-gap: 0.25rem; }
-[data-testid="stButtonGroup"] [role="radio"][aria-checked="true"] { color: inherit; font-weight: 600; }
+[data-testid="stButtonGroup"] [role="radio"][aria-checked="true"] {
+  color: inherit; font-weight: 600;
+}
 .st-key-zoomed img { image-rendering: pixelated; }
 [class*="st-key-small"] [data-testid="stText"] { font-size: 0.875rem; }
 [class*="st-key-tile"] table { width: 100%; font-size: 0.875rem; }

@@ -389,7 +389,7 @@ def test_heat_map_and_origins(page: Page, server: str, width: int) -> None:
     wait_for_text(page, "2 of 3 methods shown")
     page.get_by_text("Heat-map", exact=True).click()
     settle(page)
-    page.locator('.st-key-heat [role="graphics-document"]').wait_for()
+    page.locator(".st-key-heat svg.marks").wait_for()
     assert "show=heat" in page.url
     assert "origin=reimplemented" in page.url
 
@@ -400,7 +400,12 @@ def test_comparison(page: Page, server: str, width: int) -> None:
     show(page, f"{server}/compare?task=mff&methods=LP|Average&metric=ssim")
     for text in ("Profile", "Who beats whom", "Quality against time", "on the line LP and Average"):
         wait_for_text(page, text)
-    page.locator('[data-testid="stVegaLiteChart"] [role="graphics-document"]').nth(4).wait_for()
+    charts = page.locator('[data-testid="stVegaLiteChart"]')
+    assert charts.count() == 5
+    for i in range(5):
+        # They are drawn when they come into view.
+        charts.nth(i).scroll_into_view_if_needed()
+        charts.nth(i).locator("svg.marks").wait_for()
 
 
 def test_submission_is_explained_and_not_offered(page: Page, server: str) -> None:
