@@ -396,12 +396,14 @@ def test_heat_map_and_origins(page: Page, server: str, width: int) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_comparison(page: Page, server: str, width: int) -> None:
+    from playwright.sync_api import expect
+
     page.set_viewport_size({"width": width, "height": 900})
     show(page, f"{server}/compare?task=mff&methods=LP|Average&metric=ssim")
     for text in ("Profile", "Who beats whom", "Quality against time", "on the line LP and Average"):
         wait_for_text(page, text)
     charts = page.locator('[data-testid="stVegaLiteChart"]')
-    assert charts.count() == 5
+    expect(charts).to_have_count(5, timeout=60_000)
     for i in range(5):
         # They are drawn when they come into view.
         charts.nth(i).scroll_into_view_if_needed()
