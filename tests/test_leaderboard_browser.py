@@ -290,7 +290,8 @@ def test_cells_lead_to_what_is_behind_them(page: Page, server: str) -> None:
     cells(page)
     box = page.locator('[data-testid="stDataFrame"] canvas').first.bounding_box()
     assert box is not None
-    ssim = 0.66 * box["width"]
+    # Left in its column: the menu of a heading is on the right.
+    ssim = 0.61 * box["width"]
     # Sorted by SSIM, falling: the row that is clicked is not the one with that number.
     click_cell(page, 0, ssim)
     click_cell(page, 0, ssim)
