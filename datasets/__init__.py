@@ -18,7 +18,15 @@ from fusebench.datasets._base import (
     pair_facts,
     verify,
 )
-from fusebench.datasets._check import Check, CheckedPair, Finding, check, open_folders, summary
+from fusebench.datasets._check import (
+    Check,
+    CheckedPair,
+    Finding,
+    check,
+    open_folders,
+    published_pairs,
+    summary,
+)
 from fusebench.datasets._downloads import Download, downloads
 from fusebench.datasets._records import RECORDS, dataset_folder, register_records
 
@@ -46,6 +54,7 @@ __all__ = [
     "not_compared",
     "open_folders",
     "pair_facts",
+    "published_pairs",
     "summary",
     "verify",
 ]

@@ -237,7 +237,7 @@ def _check_pair(dataset: Dataset, pair: Pair) -> tuple[CheckedPair, _Look, list[
         channels=(facts.a_channels, facts.b_channels),
         bits=bits,
         registration=registration,
-        known_as=_published().get(digests, ()),
+        known_as=published_pairs().get(digests, ()),
     )
     texts: list[tuple[FindingKind, str]] = []
     if bits[0] != bits[1]:
@@ -279,7 +279,7 @@ def _bits(path: Path | None) -> int:
 
 def _exchanged(pair: Pair, digests: tuple[str, str]) -> str:
     """Say why the sources seem to be in the wrong order, or nothing."""
-    published = _published()
+    published = published_pairs()
     if digests[::-1] in published and digests not in published:
         return f"{published[digests[::-1]][0]} has them the other way round"
     colour = (pair.a.ndim == 3, pair.b.ndim == 3)
@@ -293,8 +293,8 @@ def _exchanged(pair: Pair, digests: tuple[str, str]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _published() -> dict[tuple[str, str], tuple[str, ...]]:
-    """Names of all pairs of frozen lists by the digests of their pixels."""
+def published_pairs() -> dict[tuple[str, str], tuple[str, ...]]:
+    """Give the names of all pairs of frozen lists by the digests of their pixels."""
     names: dict[tuple[str, str], tuple[str, ...]] = {}
     for slug, record in RECORDS.items():
         for split in dict.fromkeys(record.splits.values()):

@@ -29,7 +29,8 @@ from playwright.sync_api import Page, sync_playwright
 FOLDER = Path(__file__).resolve().parent / "images"
 COMMAND = [sys.executable, "-c", "from fusebench.bench.cli import main; main()"]
 PICTURES = {
-    "leaderboard.png": "/?task=mff",
+    "overview.png": "/",
+    "leaderboard.png": "/ranking?task=mff",
     "pairs.png": "/pairs?task=mff&pair=mff_coffee&size=small&metrics=psnr_ref,qabf,vif,ssim",
     "method.png": "/methods?method=GFF",
 }

@@ -1,5 +1,7 @@
 """The leaderboard in a browser: ``fusebench leaderboard`` starts it. It only reads.
 
+The one exception is an upload, where the operator allows it: see `submissions`.
+
 Everything that is decided is decided in plain functions: `fusebench.leaderboard.board` (rows to
 tables), `app_choices` (URL to choices) and `app_tables` (tables to what is shown).
 """
@@ -18,6 +20,11 @@ _STYLE = """<style>
 [data-testid="stText"] { white-space: pre-wrap; overflow-wrap: anywhere; }
 [class*="st-key-strong"] [data-testid="stText"] { font-weight: 600; }
 [class*="st-key-tile"] img { border-radius: 0; }
+[data-testid="stButtonGroup"] > div { flex-wrap: wrap; row-gap: 0.25rem; }
+[data-testid="stButtonGroup"] [role="radio"][aria-checked="true"] {
+  color: inherit; font-weight: 600;
+}
+.st-key-zoomed img { image-rendering: pixelated; }
 [class*="st-key-small"] [data-testid="stText"] { font-size: 0.875rem; }
 [class*="st-key-tile"] table { width: 100%; font-size: 0.875rem; }
 [class*="st-key-tile"] :is(th, td) { padding: 0.1rem 0.4rem; border: none; }
@@ -35,17 +42,26 @@ _ICON = """<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32">
 <circle cx="20" cy="16" r="10" fill="#e0a030" fill-opacity="0.75"/></svg>"""
 
 
+_PAGES = {
+    "Overview": app_parts.OVERVIEW,
+    "Ranking": app_parts.RANKING,
+    "Compare": app_parts.COMPARE,
+    "Pairs": app_parts.PAIRS,
+    "Methods": app_parts.METHODS,
+    "Metrics": app_parts.METRIC,
+    "Datasets": app_parts.DATASETS,
+    "Papers": app_parts.PAPERS,
+    "Runs": app_parts.RUNS,
+    "Submit": app_parts.SUBMIT,
+}
+
+
 def main() -> None:
     """Show the page that the URL names, under links that carry its choices."""
     page = st.navigation(
         [
-            st.Page(app_parts.RANKING, title="Ranking", url_path="ranking", default=True),
-            st.Page(app_parts.COMPARE, title="Compare", url_path="compare"),
-            st.Page(app_parts.PAIRS, title="Pairs", url_path="pairs"),
-            st.Page(app_parts.METHODS, title="Methods", url_path="methods"),
-            st.Page(app_parts.METRIC, title="Metrics", url_path="metrics"),
-            st.Page(app_parts.DATASETS, title="Datasets", url_path="datasets"),
-            st.Page(app_parts.PAPERS, title="Papers", url_path="papers"),
+            st.Page(file, title=title, url_path=title.lower(), default=file == app_parts.OVERVIEW)
+            for title, file in _PAGES.items()
         ],
         # Its links would lose the query parameters.
         position="hidden",
@@ -54,13 +70,8 @@ def main() -> None:
     st.html(_STYLE)
     with st.container(horizontal=True, vertical_alignment="center", key="menu"):
         st.markdown("**fusebench**", width="content")
-        app_parts.link(app_parts.RANKING, "Ranking")
-        app_parts.link(app_parts.COMPARE, "Compare")
-        app_parts.link(app_parts.PAIRS, "Pairs")
-        app_parts.link(app_parts.METHODS, "Methods")
-        app_parts.link(app_parts.METRIC, "Metrics")
-        app_parts.link(app_parts.DATASETS, "Datasets")
-        app_parts.link(app_parts.PAPERS, "Papers")
+        for title, file in _PAGES.items():
+            app_parts.link(file, title)
     try:
         page.run()
     except MissingDataError as e:

@@ -10,7 +10,8 @@ import altair as alt
 import pandas as pd
 
 from fusebench.bench.trust import Degradation, Trust
-from fusebench.leaderboard.board import Column, Line, PairValues
+from fusebench.leaderboard.board import Column, Line, PairValues, Ranking
+from fusebench.leaderboard.export import format_value
 
 Layers: TypeAlias = alt.LayerChart | alt.FacetChart
 """What Altair calls the result of layering."""
@@ -18,6 +19,8 @@ Layers: TypeAlias = alt.LayerChart | alt.FacetChart
 GREEN, GREY = "#2a7f73", "#999999"
 # Pixels for one metric, and every one of them named.
 _STEP = 19
+# Of a cell that holds a number.
+_CELL, _HIGH = 58, 26
 _EVERY = alt.Axis(labelOverlap=False)
 # Of Kendall's tau; the middle is no relation.
 _LIKENESS = alt.Scale(domain=[-1, 0, 1], range=["#b5483a", "#f2f2f2", GREEN])
@@ -136,18 +139,76 @@ def heat_map(tau: pd.DataFrame, labels: dict[str, str]) -> alt.Chart:
     return chart
 
 
+def places_chart(ranking: Ranking) -> Layers:
+    """Draw the place of every ranked method by every metric that counts; brighter is better."""
+    ranked = [line for line in ranking.lines if line.rank is not None]
+    columns = [c for c in ranking.columns if c.counts]
+    last = max((line.cells[c.slug].place or 1 for line in ranked for c in columns), default=1)
+    rows = [
+        {
+            "method": line.label,
+            "metric": column.heading,
+            "mean": cell.mean,
+            "text": format_value(cell.mean),
+            "place": cell.place,
+            "dark": (cell.place or 1) > (1 + last) / 2,
+        }
+        for line in ranked
+        for column in columns
+        for cell in [line.cells[column.slug]]
+    ]
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        x=alt.X(
+            "metric:N",
+            title=None,
+            sort=[c.heading for c in columns],
+            axis=alt.Axis(labelAngle=-45, orient="top", labelOverlap=False),
+        ),
+        y=alt.Y("method:N", title=None, sort=[line.label for line in ranked], axis=_EVERY),
+        tooltip=["method:N", "metric:N", alt.Tooltip("text:N", title="mean"), "place:Q"],
+    )
+    cells = base.mark_rect().encode(
+        color=alt.Color(
+            "place:Q",
+            title="place",
+            # Evenly from bright to dark for any colour vision.
+            scale=alt.Scale(scheme="viridis", reverse=True, domain=[1, max(last, 2)]),
+            legend=alt.Legend(orient="bottom", tickMinStep=1, format="d"),
+        )
+    )
+    text = base.mark_text(fontSize=11).encode(
+        text="text:N",
+        color=alt.condition("datum.dark", alt.value("#ffffff"), alt.value("#1d2126")),
+    )
+    return alt.layer(cells, text, width=alt.Step(_CELL), height=alt.Step(_HIGH))
+
+
 # Told apart by people with any colour vision (Okabe and Ito).
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
 
 
+# And beside colour, for eyes and printers that tell none apart.
+SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"]
+# Readable on light and on dark.
+_TEXT = "#808495"
+# Side of the radar chart, which fits a phone.
+_SIDE = 350
+
+
+def _methods_legend() -> alt.Legend:
+    return alt.Legend(orient="bottom", columns=2, labelLimit=260)
+
+
 def _by_method(lines: Sequence[Line]) -> alt.Color:
     labels = [line.label for line in lines]
-    return alt.Color(
-        "method:N",
-        title=None,
-        scale=alt.Scale(domain=labels, range=COLOURS[: len(labels)]),
-        legend=alt.Legend(orient="bottom", columns=2, labelLimit=260),
-    )
+    scale = alt.Scale(domain=labels, range=COLOURS[: len(labels)])
+    return alt.Color("method:N", title=None, scale=scale, legend=_methods_legend())
+
+
+def _shape_by_method(lines: Sequence[Line]) -> alt.Shape:
+    labels = [line.label for line in lines]
+    scale = alt.Scale(domain=labels, range=SHAPES[: len(labels)])
+    return alt.Shape("method:N", title=None, scale=scale, legend=_methods_legend())
 
 
 def radar_chart(lines: Sequence[Line], columns: Sequence[Column]) -> Layers:
@@ -156,44 +217,91 @@ def radar_chart(lines: Sequence[Line], columns: Sequence[Column]) -> Layers:
     for k, column in enumerate([*columns, columns[0]]):
         means = [line.cells[column.slug].mean or 0.0 for line in lines]
         low, extent = min(means), (max(means) - min(means)) or 1.0
-        angle = 2 * math.pi * k / len(columns)
         for line, mean in zip(lines, means, strict=True):
             share = (mean - low) / extent
             good = share if column.metric.direction == "higher" else 1 - share
-            radius = 0.15 + 0.85 * (good if max(means) > min(means) else 1.0)
+            radius = _INNER + (1 - _INNER) * (good if max(means) > min(means) else 1.0)
+            x, y = _on_axis(k, len(columns), radius)
             rows.append(
                 {
                     "method": line.label,
                     "metric": column.heading,
                     "mean": mean,
                     "order": k,
-                    "x": radius * math.sin(angle),
-                    "y": radius * math.cos(angle),
+                    "x": x,
+                    "y": y,
                 }
             )
-    names = [
-        {
-            "metric": column.heading,
-            "x": 1.18 * math.sin(2 * math.pi * k / len(columns)),
-            "y": 1.12 * math.cos(2 * math.pi * k / len(columns)),
-        }
-        for k, column in enumerate(columns)
-    ]
     side = alt.Scale(domain=[-1.35, 1.35])
-    x, y = alt.X("x:Q", axis=None, scale=side), alt.Y("y:Q", axis=None, scale=side)
+    x_of, y_of = alt.X("x:Q", axis=None, scale=side), alt.Y("y:Q", axis=None, scale=side)
     outline = (
         alt.Chart(pd.DataFrame(rows))
-        .mark_line(point=True, strokeWidth=2)
+        .mark_line(strokeWidth=2)
+        .encode(x=x_of, y=y_of, order="order:Q", color=_by_method(lines))
+    )
+    corners = (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_point(filled=True, size=55, opacity=1)
         .encode(
-            x=x,
-            y=y,
-            order="order:Q",
+            x=x_of,
+            y=y_of,
             color=_by_method(lines),
+            shape=_shape_by_method(lines),
             tooltip=["method:N", "metric:N", alt.Tooltip("mean:Q", format=".4g")],
         )
     )
-    text = alt.Chart(pd.DataFrame(names)).mark_text(fontSize=11).encode(x=x, y=y, text="metric:N")
-    chart: alt.LayerChart = alt.layer(outline, text, height=420).configure_view(strokeWidth=0)
+    names = [
+        {"metric": column.heading, "x": 1.06 * x, "y": y}
+        for k, column in enumerate(columns)
+        for x, y in [_on_axis(k, len(columns), 1.12)]
+    ]
+    text = (
+        alt.Chart(pd.DataFrame(names))
+        .mark_text(fontSize=11, color=_TEXT)
+        .encode(x=x_of, y=y_of, text="metric:N")
+    )
+    chart: alt.LayerChart = alt.layer(
+        _web(len(columns), x_of, y_of),
+        outline,
+        corners,
+        text,
+        width=_SIDE,
+        # The legend, of two methods a line, is inside this height.
+        height=_SIDE + 38 + 22 * math.ceil(len(lines) / 2),
+    ).configure_view(strokeWidth=0)
+    return chart
+
+
+# Radius of the worst value: lines that all meet in the middle could not be told apart.
+_INNER = 0.15
+_RINGS = (_INNER, (1 + _INNER) / 2, 1.0)
+
+
+def _on_axis(k: int, count: int, radius: float) -> tuple[float, float]:
+    """Give a point on one of `count` axes, the first of which points up."""
+    angle = 2 * math.pi * k / count
+    return radius * math.sin(angle), radius * math.cos(angle)
+
+
+def _web(count: int, x: alt.X, y: alt.Y) -> alt.Chart:
+    """Draw the axes of a radar chart, and rings at its worst, middle and best values."""
+    corners = [
+        {"line": f"ring {radius:.2f}", "order": k, **dict(zip("xy", at, strict=True))}
+        for radius in _RINGS
+        for k in range(count + 1)
+        for at in [_on_axis(k, count, radius)]
+    ]
+    corners += [
+        {"line": f"axis {k}", "order": end, **dict(zip("xy", at, strict=True))}
+        for k in range(count)
+        for end, radius in enumerate((0.0, 1.0))
+        for at in [_on_axis(k, count, radius)]
+    ]
+    chart: alt.Chart = (
+        alt.Chart(pd.DataFrame(corners))
+        .mark_line(color=GREY, strokeWidth=1, opacity=0.4)
+        .encode(x=x, y=y, order="order:Q", detail="line:N")
+    )
     return chart
 
 
@@ -217,7 +325,10 @@ def wins_chart(wins: pd.DataFrame) -> Layers:
         )
     )
     text = base.mark_text().encode(
-        text=alt.Text("share:Q", format=".0%"), color=alt.value("#1d2126")
+        text=alt.Text("share:Q", format=".0%"),
+        color=alt.condition(
+            "abs(datum.share - 0.5) > 0.42", alt.value("#ffffff"), alt.value("#1d2126")
+        ),
     )
     return alt.layer(cells, text, height=360)
 
@@ -247,7 +358,9 @@ def means_chart(lines: Sequence[Line], columns: Sequence[Column]) -> alt.FacetCh
     bar = base.mark_rule(strokeWidth=2).encode(
         x=alt.X("low:Q", title=None, scale=alt.Scale(zero=False)), x2="high:Q"
     )
-    dot = base.mark_point(filled=True, size=60).encode(x="mean:Q")
+    dot = base.mark_point(filled=True, size=60).encode(
+        x="mean:Q", shape=_shape_by_method(lines).legend(None)
+    )
     layered = alt.layer(bar, dot).properties(width=170, height=alt.Step(_STEP))
     chart: alt.FacetChart = layered.facet(
         alt.Facet("metric:N", title=None, sort=[c.heading for c in columns]), columns=4
@@ -304,12 +417,13 @@ def time_chart(lines: Sequence[Line], chosen: Sequence[str]) -> Layers:
             x=x,
             y=y,
             color=alt.condition("datum.chosen", alt.value(COLOURS[1]), alt.value(GREY)),
+            shape=alt.condition("datum.chosen", alt.value("diamond"), alt.value("circle")),
             tooltip=["method:N", alt.Tooltip("rank:Q", format=".3g"), "seconds:Q"],
         )
     )
     text = (
         alt.Chart(points)
-        .mark_text(align="left", dx=8, fontSize=11)
+        .mark_text(align="left", dx=8, fontSize=11, color=_TEXT)
         .encode(x=x, y=y, text="method:N")
     )
     return alt.layer(joined, dots, text, height=360)

@@ -6,6 +6,7 @@ it, and every link carries it. So a view can be sent to somebody, reloaded and g
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,12 +28,25 @@ PARAMETERS = (
     "paper",
     "table",
     "verdict",
+    "run",
+    "map",
+    "zoom",
+    "across",
+    "down",
+    "origin",
+    "show",
+    "intervals",
+    "first",
+    "second",
 )
 """Query parameters that the app knows."""
 
 MAIN, ALL = "main", "all"
 SIZES: Mapping[str, int | None] = {"small": 170, "medium": 360, "large": 540, "pixels": None}
 """Width of the images of a pair in CSS pixels; None for one pixel of the screen per pixel."""
+
+ZOOMS = (1, 2, 4, 8)
+"""How often a detail fits into a side of its image."""
 
 _MOST_MAIN = 8
 # A choice that changes makes these others meaningless.
@@ -181,6 +195,29 @@ def neighbours(keys: Sequence[str], key: str) -> tuple[str, str]:
     """Give the pairs before and after one; the ends meet."""
     i = keys.index(key)
     return keys[i - 1], keys[(i + 1) % len(keys)]
+
+
+def choose_two(names: Sequence[str], first: str | None, second: str | None) -> tuple[str, str]:
+    """Choose two different ones of at least two names: those asked for, else the first ones."""
+    one = choose(names, first) or names[0]
+    rest = [name for name in names if name != one]
+    return one, choose(rest, second) or rest[0]
+
+
+def choose_origins(present: Sequence[str], wanted: str | None) -> list[str]:
+    """Choose origins of methods: those asked for that are there, else all."""
+    asked = (wanted or "").split("|")
+    return [origin for origin in present if origin in asked] or list(present)
+
+
+def choose_zoom(params: Mapping[str, str]) -> tuple[int, int, int]:
+    """Choose a detail: how often it fits into a side, and its place in percent, across and down."""
+    zoom = choose([str(z) for z in ZOOMS], params.get("zoom"), "1") or "1"
+    return int(zoom), _percent(params.get("across")), _percent(params.get("down"))
+
+
+def _percent(text: str | None) -> int:
+    return min(int(text), 100) if text is not None and re.fullmatch("[0-9]{1,3}", text) else 50
 
 
 def choose_compared(names: Sequence[str], wanted: str | None, most: int = 6) -> list[str]:

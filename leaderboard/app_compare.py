@@ -12,9 +12,10 @@ from fusebench.leaderboard.app_charts import (
     time_chart,
     wins_chart,
 )
-from fusebench.leaderboard.app_choices import choose_compared
+from fusebench.leaderboard.app_choices import View, choose, choose_compared, choose_two
 from fusebench.leaderboard.app_parts import ask, bind, choose_view, params
 from fusebench.leaderboard.app_tables import escape
+from fusebench.leaderboard.board import Column, PairValues
 
 MOST = 6
 
@@ -47,28 +48,46 @@ def show() -> None:
     shape, mutual = st.columns(2, gap="large")
     with shape:
         st.subheader("Profile", anchor=False)
-        st.altair_chart(radar_chart(lines, counted), width="stretch")
+        st.altair_chart(radar_chart(lines, counted), width="content")
         st.caption("Each axis reaches from the worst to the best of the chosen methods.")
     with mutual:
         st.subheader("Who beats whom", anchor=False)
         st.altair_chart(wins_chart(board.win_rates(scores, chosen)), width="stretch")
         st.caption("Share of pairs and metrics on which the row beats the column; ties count half.")
     st.subheader("Means with 95% intervals", anchor=False)
-    st.altair_chart(means_chart(lines, counted), width="stretch")
+    with st.container(key="heat"):
+        st.altair_chart(means_chart(lines, counted), width="content")
     st.subheader("Pair by pair", anchor=False)
-    column = st.selectbox(
-        "Metric",
-        counted,
-        format_func=lambda c: c.metric.plain_label,
-        key="compare-metric",
-    )
-    st.altair_chart(scatter_chart(scores, column, chosen[0], chosen[1]), width="stretch")
-    st.caption(
-        f"Each dot is a pair; on the line {escape(chosen[0])} and {escape(chosen[1])} are equal."
-    )
+    _pair_by_pair(view, scores, counted, chosen)
     st.subheader("Quality against time", anchor=False)
     st.altair_chart(time_chart(ranking.lines, chosen), width="stretch")
     st.caption("Mean rank over the metrics chosen (1 is best) against the median time of a fusion.")
+
+
+def _pair_by_pair(view: View, scores: PairValues, columns: list[Column], chosen: list[str]) -> None:
+    """Show the scores of two methods against each other."""
+    wanted = params()
+    shown = view.params()
+    slugs = [column.slug for column in columns]
+    slug = choose(slugs, wanted.get("metric")) or slugs[0]
+    first, second = choose_two(chosen, wanted.get("first"), wanted.get("second"))
+    labels = {column.slug: column.metric.plain_label for column in columns}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width=200):
+            st.selectbox(
+                "Metric", slugs, format_func=labels.__getitem__, **bind("metric", slug, shown)
+            )
+        if len(chosen) > 2:
+            for label, name, value, other in (
+                ("Across", "first", first, second),
+                ("Up", "second", second, first),
+            ):
+                with st.container(width=200):
+                    options = [method for method in chosen if method != other]
+                    st.selectbox(label, options, **bind(name, value, shown))
+    column = columns[slugs.index(slug)]
+    st.altair_chart(scatter_chart(scores, column, first, second), width="stretch")
+    st.caption(f"Each dot is a pair; on the line {escape(first)} and {escape(second)} are equal.")
 
 
 if __name__ == "__main__":

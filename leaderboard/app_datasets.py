@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from fusebench import datasets
-from fusebench.bench.types import TASK_TITLES, DatasetInfo, MissingDataError
+from fusebench.bench.types import TASK_TITLES, DatasetInfo, FusebenchError, MissingDataError
 from fusebench.datasets import DATASETS as RECORDS
 from fusebench.leaderboard import board
-from fusebench.leaderboard.app_parts import ask, bind, params
+from fusebench.leaderboard.app_parts import PAIRS, ask, bind, link, load_thumbnails, params
 from fusebench.leaderboard.app_tables import (
     checked_frame,
     escape,
@@ -19,6 +19,9 @@ from fusebench.leaderboard.app_tables import (
     splits_frame,
 )
 from fusebench.leaderboard.board import Evaluation
+
+# Pairs that are shown at most.
+_THUMBNAILS = 8
 
 
 def show() -> None:
@@ -89,8 +92,25 @@ def _images(info: DatasetInfo) -> None:
             "No results in this database are of it. In a terminal: fusebench datasets check FOLDER"
         )
     for evaluation in used.values():
+        _thumbnails(evaluation)
         if st.button(f"Check {escape(evaluation.dataset)}", key=f"check-{evaluation.dataset_id}"):
             _check(evaluation)
+
+
+def _thumbnails(evaluation: Evaluation) -> None:
+    """Show a and b of a few pairs."""
+    try:
+        pictures = load_thumbnails(evaluation.loads, evaluation.root, _THUMBNAILS)
+    except FusebenchError as error:
+        st.warning("The images cannot be shown.", icon=":material/image_not_supported:")
+        st.text(str(error))
+        return
+    with st.container(horizontal=True, key=f"tile-of-{evaluation.dataset_id}"):
+        for key, picture in pictures.items():
+            with st.container(width=260):
+                st.image(picture, output_format="PNG")
+                st.text(key)
+    link(PAIRS, "All pairs", ":material/image:", task=evaluation.task, dataset=evaluation.dataset)
 
 
 def _check(evaluation: Evaluation) -> None:

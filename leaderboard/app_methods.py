@@ -6,7 +6,7 @@ import streamlit as st
 
 from fusebench.bench.schema import EntryRow
 from fusebench.bench.types import TASK_TITLES, Method
-from fusebench.leaderboard import board
+from fusebench.leaderboard import board, runs
 from fusebench.leaderboard.app_choices import choose_entry, choose_protocol
 from fusebench.leaderboard.app_parts import (
     PAIRS,
@@ -26,10 +26,13 @@ from fusebench.leaderboard.app_tables import (
     literal,
     options_frame,
     runs_frame,
+    speed_frame,
     standing,
     standing_frame,
+    weights_frame,
 )
 from fusebench.leaderboard.board import Line, Ranking
+from fusebench.leaderboard.training import weights_used
 from fusebench.methods import METHODS as RECORDS
 
 _KINDS = {
@@ -53,6 +56,8 @@ def show() -> None:
     with measured:
         _options(entry, record)
         _fidelity(record)
+    _weights(entry, record)
+    _speed(entry)
     _standings(entry, name)
     _failures(entry)
     _provenance(entry)
@@ -130,6 +135,46 @@ def _fidelity(record: Method | None) -> None:
         st.caption("Not measured.")
 
 
+def _weights(entry: EntryRow, record: Method | None) -> None:
+    if record is None or not record.weights:
+        return
+    st.subheader("Weights", anchor=False)
+    used = weights_used(record, entry)
+    st.dataframe(
+        weights_frame(record, used),
+        hide_index=True,
+        height="content",
+        column_config={
+            "Here": st.column_config.TextColumn(help="The set that these results were made with"),
+            "Home": st.column_config.LinkColumn(),
+            "Notes": st.column_config.TextColumn(width="large"),
+        },
+    )
+    if used is None:
+        st.caption("The results are of other files than these.")
+    st.caption(f"`fusebench weights get {record.slug}` fetches those that have an address.")
+
+
+def _speed(entry: EntryRow) -> None:
+    st.subheader("Speed", anchor=False)
+    speeds = ask(runs.speeds, entry.id)
+    if not speeds:
+        st.caption("No times: its images were not made here.")
+        return
+    st.dataframe(
+        speed_frame(speeds),
+        hide_index=True,
+        height="content",
+        column_config={
+            "Megapixels": st.column_config.NumberColumn(help="Mean size of a pair"),
+            "Time": st.column_config.TextColumn(
+                help="Median of one fusion, without loading and disk"
+            ),
+            "Memory": st.column_config.TextColumn(help="Largest growth during a fusion"),
+        },
+    )
+
+
 def _standings(entry: EntryRow, name: str) -> None:
     st.subheader("Scores", anchor=False)
     protocol = choose_protocol(ask(board.protocols_used), params())
@@ -182,14 +227,14 @@ def _failures(entry: EntryRow) -> None:
 
 def _provenance(entry: EntryRow) -> None:
     st.subheader("Where the results come from", anchor=False)
-    runs = ask(board.provenance, entry.id)
-    if not runs:
+    sources = ask(board.provenance, entry.id)
+    if not sources:
         st.caption("No results.")
         return
     with st.container(key="runs"):
-        st.dataframe(runs_frame(runs), hide_index=True)
+        st.dataframe(runs_frame(sources), hide_index=True)
     seen = []
-    for run in runs:
+    for run in sources:
         if run["facts"] not in seen:
             seen.append(run["facts"])
     for i, facts in enumerate(seen, start=1):

@@ -8,7 +8,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from sqlalchemy import make_url
 
@@ -17,7 +19,7 @@ from fusebench.bench.cache import get_image, image_path
 from fusebench.bench.images import pixel_digest
 from fusebench.bench.store import Store, database_exists, default_url, shown_url
 from fusebench.bench.types import TASK_TITLES, Image, MissingDataError
-from fusebench.leaderboard import board
+from fusebench.leaderboard import board, maps
 from fusebench.leaderboard.app_choices import (
     ALL,
     MAIN,
@@ -39,6 +41,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # Not in a folder named pages: Streamlit would run such files without app.py around them.
+OVERVIEW, RUNS, SUBMIT = "app_overview.py", "app_runs.py", "app_submit.py"
 RANKING, PAIRS, METHODS = "app_ranking.py", "app_pairs.py", "app_methods.py"
 METRIC = "app_metrics.py"
 DATASETS = "app_datasets.py"
@@ -72,14 +75,14 @@ def _answer(identity: tuple[str, str], name: str, arguments: Any, _function: Cal
 
 
 def ask(function: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Put a question of `fusebench.leaderboard.board` to the database.
+    """Put a question of `fusebench.leaderboard.board` or `runs` to the database.
 
     Answers are kept for some seconds and shared by all visitors: they must not be changed.
     """
     identity = _identity(default_url())
     return _answer(
         identity,
-        function.__name__,
+        f"{function.__module__}.{function.__name__}",
         (args, tuple(sorted(kwargs.items()))),
         lambda: function(_store(identity), *args, **kwargs),
     )
@@ -119,16 +122,61 @@ def load_sources(dataset: str, root: str | None, key: str) -> Sources:
     )
 
 
-def _png(image: Image) -> bytes:
+def _png(image: NDArray[np.uint8]) -> bytes:
     buffer = BytesIO()
     PillowImage.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _pixels(png: bytes) -> NDArray[np.uint8]:
+    return np.asarray(PillowImage.open(BytesIO(png)))
 
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
 def load_fused(digest: str) -> bytes | None:
     """Fetch a fused image as a PNG file; None if it is not in the cache, or damaged."""
     return None if get_image(digest) is None else image_path(digest).read_bytes()
+
+
+@st.cache_data(ttl=600, max_entries=300, show_spinner=False)
+def load_map(name: str, a: bytes, b: bytes, fused: bytes) -> bytes:
+    """Draw a map of `fusebench.leaderboard.maps` from PNG files, as one.
+
+    Raises
+    ------
+    InputError
+        If the images are too small for it.
+    """
+    return _png(maps.draw_map(name, _pixels(a), _pixels(b), _pixels(fused)))
+
+
+@st.cache_data(ttl=600, max_entries=300, show_spinner=False)
+def cut(png: bytes, zoom: int, across: int, down: int) -> bytes:
+    """Cut a detail out of a PNG file; see `fusebench.leaderboard.maps.detail`."""
+    return png if zoom == 1 else _png(maps.detail(_pixels(png), zoom, across, down))
+
+
+@st.cache_data(ttl=3600, max_entries=16, show_spinner=False)
+def load_thumbnails(dataset: str, root: str | None, most: int) -> dict[str, bytes]:
+    """Draw some pairs of a dataset, evenly chosen, as PNG files by key.
+
+    Raises
+    ------
+    FusebenchError
+        If the folder or an image is gone.
+    """
+    if root is not None and not Path(root).is_dir():
+        raise MissingDataError(f"the folder of {dataset} is gone: {root}")
+    opened = datasets.load(dataset, root)
+    step = -(-len(opened) // most)
+    pairs = (opened[key] for key in opened.keys[::step])
+    return {pair.key: _png(maps.thumbnail(pair.a, pair.b)) for pair in pairs}
+
+
+@st.cache_data(show_spinner=False)
+def load_legend(name: str) -> bytes:
+    """Draw the colours of a map, from its low end to its high one, as a PNG file."""
+    return _png(maps.legend(maps.MAP_KINDS[name]))
 
 
 # -- choices ----------------------------------------------------------------------------------

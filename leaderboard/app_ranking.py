@@ -8,8 +8,18 @@ import streamlit as st
 
 from fusebench.bench.types import TASK_TITLES
 from fusebench.leaderboard import board
-from fusebench.leaderboard.app_choices import View
-from fusebench.leaderboard.app_parts import METHODS, PAIRS, ask, choose_view, link, name_of
+from fusebench.leaderboard.app_charts import places_chart
+from fusebench.leaderboard.app_choices import View, choose, choose_origins
+from fusebench.leaderboard.app_parts import (
+    METHODS,
+    PAIRS,
+    ask,
+    bind,
+    choose_view,
+    link,
+    name_of,
+    params,
+)
 from fusebench.leaderboard.app_tables import (
     escape,
     heading,
@@ -17,12 +27,16 @@ from fusebench.leaderboard.app_tables import (
     literal,
     metric_help,
     metric_paragraph,
+    of_origins,
+    origins_of,
     ranking_style,
     selected,
+    was_seen,
     weakest_pair,
 )
 from fusebench.leaderboard.board import Ranking
 from fusebench.leaderboard.export import export
+from fusebench.leaderboard.training import seen_in_training
 
 _DOWNLOADS = {
     "CSV": ("csv", "csv", "text/csv"),
@@ -30,6 +44,7 @@ _DOWNLOADS = {
     "LaTeX": ("latex", "tex", "application/x-tex"),
     "Markdown": ("markdown", "md", "text/markdown"),
 }
+_FORMS = {"table": "Table", "heat": "Heat-map"}
 # Rows shown without scrolling inside the table.
 _ROWS = 40
 
@@ -38,11 +53,17 @@ def show() -> None:
     """Show filters, table, downloads and what the metrics mean."""
     st.header("Ranking", anchor=False)
     view = choose_view()
-    ranking = ask(board.ranked, view.evaluation, view.metrics, view.protocol)
-    _describe(ranking)
-    if not ranking.columns:
+    everyone = ask(board.ranked, view.evaluation, view.metrics, view.protocol)
+    _describe(everyone)
+    if not everyone.columns:
         st.info("No scores on this dataset under this protocol yet.")
-    _table(ranking, view)
+    ranking, heat, intervals = _choose_look(everyone, view)
+    if heat:
+        with st.container(key="heat"):
+            st.altair_chart(places_chart(ranking), width="content")
+        st.caption("Means, coloured by place among the ranked methods: the brighter, the better.")
+    else:
+        _table(ranking, view, intervals)
     _download(ranking)
     if ranking.columns:
         with st.expander("What the metrics mean"):
@@ -62,13 +83,59 @@ def _describe(ranking: Ranking) -> None:
         st.text(ranking.caution)
 
 
-def _table(ranking: Ranking, view: View) -> None:
+def _choose_look(ranking: Ranking, view: View) -> tuple[Ranking, bool, bool]:
+    """Show the choices of origins and form.
+
+    Gives the methods to show, whether as a heat-map, and whether with intervals.
+    """
+    wanted = params()
+    shown = view.params()
+    present = origins_of(ranking)
+    chosen = choose_origins(present, wanted.get("origin"))
+    drawable = any(c.counts for c in ranking.columns)
+    form = choose(list(_FORMS), wanted.get("show"), "table") if drawable else "table"
+    intervals = ranking.certain and wanted.get("intervals") == "1"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if len(present) > 1:
+            with st.container(width=480):
+                st.multiselect(
+                    "Origin",
+                    present,
+                    help="Where a method's behaviour comes from",
+                    **bind(
+                        "origin",
+                        chosen,
+                        shown,
+                        lambda some: "" if len(some) == len(present) else "|".join(some),
+                    ),
+                )
+        if drawable:
+            st.segmented_control(
+                "Show as",
+                list(_FORMS),
+                format_func=_FORMS.__getitem__,
+                **bind("show", form, shown, lambda name: "" if name == "table" else str(name)),
+            )
+        if ranking.certain and form == "table":
+            st.toggle(
+                "95% intervals of the means",
+                help="Bootstrap over scenes",
+                **bind("intervals", intervals, shown, lambda on: "1" if on else ""),
+            )
+    kept = of_origins(ranking, chosen)
+    if len(kept.lines) < len(ranking.lines):
+        st.text(
+            f"{len(kept.lines)} of {len(ranking.lines)} methods shown; ranks, places and marks "
+            "are among all."
+        )
+    return kept, form == "heat", intervals
+
+
+def _table(ranking: Ranking, view: View, intervals: bool) -> None:
     longest = max((len(line.label) for line in ranking.lines), default=0)
     # Pinned columns must leave room for others on a phone.
     width = min(max(90, 24 + 8 * longest), 150)
-    intervals = ranking.certain and st.toggle(
-        "95% intervals of the means", key="intervals", help="Bootstrap over scenes"
-    )
+    seen = ask(seen_in_training, view.evaluation)
     config = {
         "Rank": st.column_config.NumberColumn(width=50, pinned=True, help="Among complete methods"),
         "Method": st.column_config.TextColumn(width=width, pinned=True),
@@ -92,6 +159,11 @@ def _table(ranking: Ranking, view: View) -> None:
             "the machine."
         ),
         "Origin": st.column_config.TextColumn(help="Where the method's behaviour comes from"),
+        "Seen": st.column_config.TextColumn(
+            help="Whether it was trained on these pairs: yes where this dataset is named among "
+            "its training data, a number where that many pairs have the same pixels as some of "
+            "them, ? where its training data are not stated, – where nothing was trained"
+        ),
         **{
             c.slug: st.column_config.NumberColumn(
                 heading(c.metric, counts=c.counts),
@@ -102,7 +174,7 @@ def _table(ranking: Ranking, view: View) -> None:
         },
     }
     chosen = st.dataframe(
-        ranking_style(ranking, intervals=intervals),
+        ranking_style(ranking, intervals=intervals, seen=seen),
         hide_index=True,
         placeholder="–",
         column_config=config,
@@ -110,11 +182,13 @@ def _table(ranking: Ranking, view: View) -> None:
         on_select="rerun",
         selection_mode="single-cell",
         # Another table starts without a selection.
-        key="table-" + "-".join(view.params().values()),
+        key="table-" + "-".join([*view.params().values(), params().get("origin", "")]),
     )
+    marked = any(was_seen(seen.get(line.competitor.entry_id)) for line in ranking.lines)
     uncounted = [c for c in ranking.columns if not c.counts]
     st.caption(
         "¹ best, ² second; arrows point to better. Click a method or a score for what is behind it."
+        + (" † trained on some of these pairs." if marked else "")
         + (" ° not counted: undefined on some pair." if uncounted else "")
     )
     lacking = incomplete(ranking)
@@ -138,8 +212,8 @@ def _links_of(ranking: Ranking, view: View, cells: list[tuple[int, str]]) -> Non
     if found is None:
         return
     line, column = found
-    params = {**view.params(), "method": name_of(line.competitor)}
-    link(METHODS, f"About {literal(line.label)}", ":material/info:", **params)
+    choices = {**view.params(), "method": name_of(line.competitor)}
+    link(METHODS, f"About {literal(line.label)}", ":material/info:", **choices)
     if column is None:
         return
     scores = ask(board.pair_scores, view.evaluation, (column.slug,), view.protocol)
@@ -149,7 +223,7 @@ def _links_of(ranking: Ranking, view: View, cells: list[tuple[int, str]]) -> Non
             PAIRS,
             f"Its weakest pair by {escape(column.metric.plain_label)}",
             ":material/search:",
-            **params,
+            **choices,
             pair=weakest,
         )
 

@@ -7,8 +7,10 @@ plain text, which show them as they stand. Where Markdown cannot be avoided, `li
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -24,8 +26,9 @@ from fusebench.bench.types import (
     Metric,
     Needs,
     Task,
+    Weights,
 )
-from fusebench.datasets import Check
+from fusebench.datasets import RECORDS, Check
 from fusebench.leaderboard.audits import MARKS as MARKS_OF_VERDICTS
 from fusebench.leaderboard.audits import shown
 from fusebench.leaderboard.board import (
@@ -34,11 +37,14 @@ from fusebench.leaderboard.board import (
     Certainty,
     Column,
     Competitor,
+    Evaluation,
     Line,
     Ranking,
     places,
 )
 from fusebench.leaderboard.export import format_value
+from fusebench.leaderboard.runs import Run, Speed
+from fusebench.leaderboard.training import Seen
 from fusebench.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -46,6 +52,9 @@ if TYPE_CHECKING:
 
 MARKS: Mapping[int, str] = {1: "¹", 2: "²"}
 """Marks besides weight and colour, for eyes and printers that show neither."""
+
+SEEN = " †"
+"""Mark of a method that was trained on some of the pairs it is scored on."""
 
 SOURCES: Mapping[Task, tuple[str, str]] = {
     "ivif": ("infrared", "visible"),
@@ -181,8 +190,28 @@ def cell_text(cell: Cell, pairs: int, *, intervals: bool = False) -> str:
     return text if cell.mean is None or cell.n == pairs else f"{text} (n={cell.n})"
 
 
-def ranking_frame(ranking: Ranking) -> pd.DataFrame:
+def origins_of(ranking: Ranking) -> list[str]:
+    """List where the methods of a ranking come from, each origin once."""
+    return sorted({line.competitor.origin for line in ranking.lines})
+
+
+def of_origins(ranking: Ranking, origins: Sequence[str]) -> Ranking:
+    """Keep the methods of some origins; ranks and marks stay those among all."""
+    return replace(ranking, lines=tuple(x for x in ranking.lines if x.competitor.origin in origins))
+
+
+def seen_text(seen: Seen | None) -> str:
+    """Say in a word or two whether a method was trained on the pairs it is scored on."""
+    if seen is None or seen.answer == "unknown":
+        return "?"
+    if seen.answer == "partly":
+        return f"{seen.pairs} pairs"
+    return {"seen": "yes", "not known to": "no", "untrained": "–"}[seen.answer]
+
+
+def ranking_frame(ranking: Ranking, seen: Mapping[int, Seen] | None = None) -> pd.DataFrame:
     """Give a ranking as numbers: fixed columns, then one for each metric slug, then the rest."""
+    known = seen or {}
     slugs = [column.slug for column in ranking.columns]
     numbers = dict.fromkeys(["Mean rank", *slugs, "Time"], float)
     return pd.DataFrame(
@@ -197,10 +226,15 @@ def ranking_frame(ranking: Ranking) -> pd.DataFrame:
                 "Time": line.competitor.seconds,
                 "Device": line.competitor.device,
                 "Origin": line.competitor.origin,
+                **({} if seen is None else {"Seen": seen_text(known.get(_entry_id(line)))}),
             }
             for line in ranking.lines
         ]
     ).astype({"Rank": "Int64", **numbers})
+
+
+def _entry_id(line: Line) -> int:
+    return line.competitor.entry_id
 
 
 def _certainty(known: Certainty | None) -> dict[str, Any]:
@@ -209,9 +243,14 @@ def _certainty(known: Certainty | None) -> dict[str, Any]:
     return {"Places": known.places, "Ties": known.groups, "First": known.first}
 
 
-def ranking_style(ranking: Ranking, *, intervals: bool = False) -> Styler:
-    """Dress a ranking: four digits, best and second marked, incomplete lines faint."""
-    frame = ranking_frame(ranking)
+def ranking_style(
+    ranking: Ranking, *, intervals: bool = False, seen: Mapping[int, Seen] | None = None
+) -> Styler:
+    """Dress a ranking: four digits, best and second marked, incomplete lines faint.
+
+    Methods that were trained on some of the pairs get a dagger.
+    """
+    frame = ranking_frame(ranking, seen)
     total = ranking.evaluation.pairs
     formats: dict[Any, Any] = {
         "Rank": lambda value: "–" if pd.isna(value) else str(value),
@@ -225,6 +264,8 @@ def ranking_style(ranking: Ranking, *, intervals: bool = False) -> Styler:
     css = {name: [""] * len(frame) for name in frame.columns}
     css["Method"] = ["font-weight: 600"] * len(frame)
     for i, line in enumerate(ranking.lines):
+        if seen and was_seen(seen.get(_entry_id(line))):
+            style.format(_always(line.label + SEEN), subset=([i], ["Method"]))
         if line.competitor.pairs != total:
             for name in css.keys() - {"Rank", "Method"}:
                 css[name][i] = _FAINT
@@ -236,6 +277,11 @@ def ranking_style(ranking: Ranking, *, intervals: bool = False) -> Styler:
             if text != format_value(cell.mean):
                 style.format(_always(text), subset=([i], [column.slug]))
     return style.apply(lambda _: pd.DataFrame(css), axis=None)
+
+
+def was_seen(seen: Seen | None) -> bool:
+    """Say whether a method is known to have been trained on some of the pairs."""
+    return seen is not None and seen.answer in ("seen", "partly")
 
 
 def _always(text: str) -> Callable[[object], str]:
@@ -428,6 +474,44 @@ def fidelity_frame(record: Method) -> pd.DataFrame:
     )
 
 
+def weights_frame(record: Method, used: Weights | None) -> pd.DataFrame:
+    """List the sets of weights of a method, and which of them its results are of."""
+    return pd.DataFrame(
+        [
+            {
+                "Set": weights.name,
+                "Here": "used" if weights == used else "",
+                "Origin": weights.origin,
+                "Trained on": ", ".join(weights.trained_on) or "not stated",
+                "Terms": weights.licence,
+                "Home": weights.home,
+                "Files": "; ".join(f"{f.name} (sha256 {f.sha256[:10]}…)" for f in weights.files),
+                "Notes": weights.notes,
+            }
+            for weights in record.weights
+        ]
+    )
+
+
+def speed_frame(speeds: Sequence[Speed]) -> pd.DataFrame:
+    """List how long a method takes on each dataset and device."""
+    return pd.DataFrame(
+        [
+            {
+                "Dataset": s.dataset,
+                "Task": _task_title(s.task),
+                "Device": s.device,
+                "Images": s.images,
+                "Megapixels": round(s.megapixels, 3),
+                "Time": format_seconds(s.seconds),
+                "For a megapixel": format_seconds(s.per_megapixel),
+                "Memory": "–" if s.memory is None else f"{s.memory / 2**20:.3g} MiB",
+            }
+            for s in speeds
+        ]
+    )
+
+
 def standing_frame(ranking: Ranking, line: Line) -> pd.DataFrame:
     """List the scores of one competitor on one dataset and task."""
     ranked = sum(other.rank is not None for other in ranking.lines)
@@ -460,7 +544,7 @@ def standing(ranking: Ranking, line: Line) -> tuple[str, str]:
 def failures_frame(failures: pd.DataFrame) -> pd.DataFrame:
     """List failures with their reasons."""
     shown = failures.rename(columns={"error": "reason"}).rename(columns=str.capitalize)
-    return shown.assign(Task=shown["Task"].map(lambda task: TASK_TITLES.get(task, task)))
+    return shown.assign(Task=shown["Task"].map(_task_title))
 
 
 def runs_frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -480,6 +564,64 @@ def runs_frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             for run in runs
         ]
     )
+
+
+def all_runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
+    """List the runs of a database."""
+    return pd.DataFrame(
+        [
+            {
+                "Run": run.run_id,
+                "Of": run.name,
+                "Started (UTC)": run.started,
+                "Took": format_duration(run.duration),
+                "Images": run.images,
+                "Failed": run.failed,
+                "Workers": run.workers,
+                "Code": code_version(run.facts),
+                "Processor": str(run.facts.get("processor") or "–"),
+                "GPU": str(run.facts.get("gpu") or "none"),
+            }
+            for run in runs
+        ]
+    )
+
+
+def format_duration(duration: timedelta | None) -> str:
+    """Write how long a run took."""
+    if duration is None:
+        return "not finished"
+    minutes, seconds = divmod(round(duration.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def parts_frame(parts: pd.DataFrame) -> pd.DataFrame:
+    """List what a run made; see `fusebench.leaderboard.runs.run_parts`."""
+    return pd.DataFrame(
+        {
+            "Method": parts["method"],
+            "Version": parts["version"],
+            "Dataset": parts["dataset"],
+            "Task": parts["task"].map(_task_title),
+            "Device": parts["device"],
+            "Images": parts["images"],
+            "Failed": parts["failed"],
+            "Time": parts["seconds"].map(format_seconds),
+        }
+    )
+
+
+def scores_text(row: Mapping[Any, Any]) -> str:
+    """Say which scores a run added; a row of `fusebench.leaderboard.runs.run_scores`."""
+    text = f"Scores under {row['protocol']}: {row['scores']} of {row['metrics']} metrics"
+    return text + (f", {row['undefined']} of them undefined" if row["undefined"] else "")
+
+
+def _task_title(task: str) -> str:
+    return next((title for name, title in TASK_TITLES.items() if name == task), task)
 
 
 def code_version(facts: Mapping[str, Any]) -> str:
@@ -564,6 +706,46 @@ def checked_frame(result: Check) -> pd.DataFrame:
 def findings_frame(result: Check) -> pd.DataFrame:
     """List what is suspicious in a dataset."""
     return pd.DataFrame([{"Pair": f.key, "Kind": f.kind, "Found": f.text} for f in result.findings])
+
+
+# -- submitting -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Commands:
+    """How to add results to a database: as shell commands, and as a Python program."""
+
+    folder: str
+    python: str
+
+
+def commands(evaluation: Evaluation, protocol: str, database: str) -> Commands:
+    """Write the commands that score results on a dataset and add them to a database."""
+    name = shlex.quote(evaluation.loads)
+    where = "" if evaluation.root is None else " --root DIR"
+    rules = "" if protocol == "canonical" else f" --protocol {shlex.quote(protocol)}"
+    place = shlex.quote(database)
+    lines = [
+        "mkdir -p results        # your method writes results/KEY.png",
+        f"fusebench score --dataset {name}{where} --fused results --name MyNet{rules} --db {place}",
+        f"fusebench show --dataset {name} --db {place}",
+    ]
+    if evaluation.loads == "demo":
+        lines.insert(0, "fusebench datasets get demo --root pairs")
+    elif evaluation.loads.partition(":")[0] in RECORDS:
+        lines.insert(0, f"fusebench datasets get {name}")
+    arguments = [repr(evaluation.loads), 'name="MyNet"']
+    arguments += [] if evaluation.root is None else ['root="DIR"']
+    arguments += [] if protocol == "canonical" else [f"protocol={protocol!r}"]
+    program = [
+        "import fusebench",
+        "",
+        "def fuse(a, b):",
+        "    ...",
+        "",
+        f"fusebench.evaluate(fuse, {', '.join(arguments)}, db={database!r})",
+    ]
+    return Commands("\n".join(lines), "\n".join(program))
 
 
 # -- papers -----------------------------------------------------------------------------------

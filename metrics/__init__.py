@@ -5,6 +5,7 @@ file, and a new file is added to the list. `score` computes many at once and sha
 """
 
 from fusebench.metrics._base import METRICS
+from fusebench.metrics._maps import MAPPED, ScoreMap, maps_on_pixels, pool_maps, score_maps
 from fusebench.metrics._protocol import Protocol, load_protocol, protocol_names
 from fusebench.metrics._score import (
     Score,
@@ -49,9 +50,11 @@ from fusebench.metrics.vif import vif, vif_ref
 from fusebench.metrics.viff import viff
 
 __all__ = [
+    "MAPPED",
     "METRICS",
     "Protocol",
     "Score",
+    "ScoreMap",
     "Triplet",
     "ag",
     "cc",
@@ -64,6 +67,7 @@ __all__ = [
     "fmi_pixel",
     "fmi_w",
     "load_protocol",
+    "maps_on_pixels",
     "mg",
     "mi",
     "ms_ssim",
@@ -74,6 +78,7 @@ __all__ = [
     "piella_q",
     "piella_qe",
     "piella_qw",
+    "pool_maps",
     "protocol_names",
     "psnr",
     "psnr_ref",
@@ -92,6 +97,7 @@ __all__ = [
     "scd",
     "score",
     "score_batch",
+    "score_maps",
     "sd",
     "select_metrics",
     "sf",

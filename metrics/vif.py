@@ -103,16 +103,20 @@ def information(
     for scale in range(SCALES):
         for strip in windows_at_scale(t, scale):
             for index, source in enumerate(sources):
-                gain, rest, signal = distortion(strip, source, scale, saturated and scale == 0)
-                kept = t.total(xp.log(1 + gain**2 * signal / (rest + NOISE)))
-                whole = t.total(xp.log(1 + signal / NOISE))
+                model = distortion(strip, source, scale, saturated and scale == 0)
+                kept, whole = (t.total(part) for part in information_of(*model, xp))
                 sums[index] = sums[index][0] + kept, sums[index][1] + whole
     return sums
 
 
+def information_of(gain: Array, rest: Array, signal: Array, xp: Any) -> tuple[Array, Array]:
+    """Information of a source kept in the fused image and in all, window by window."""
+    return xp.log(1 + gain**2 * signal / (rest + NOISE)), xp.log(1 + signal / NOISE)
+
+
 def windows_at_scale(t: Triplet, scale: int) -> Iterator[Triplet]:
     """Give strips of the images on one scale, whose windows `distortion` takes."""
-    size, _ = _window(scale)
+    size, _ = window_of(scale)
     return _at_scale(t, scale).strips(size)
 
 
@@ -136,7 +140,7 @@ def distortion(
         Fused is gain times source plus noise of variance rest; signal is the source's variance.
     """
     xp = t.xp
-    taps = gaussian_taps(*_window(scale))
+    taps = gaussian_taps(*window_of(scale))
     mean_s, var_s = _moments(t, source, scale, saturated)
     mean_f, var_f = _moments(t, "fused", scale, saturated)
     cov = smooth(_saturate(t[source] * t.fused, saturated, xp), taps) - mean_s * mean_f
@@ -149,7 +153,8 @@ def distortion(
     return gain, rest, xp.where(flat, 0.0, var_s)
 
 
-def _window(scale: int) -> tuple[int, float]:
+def window_of(scale: int) -> tuple[int, float]:
+    """Size and sigma of the Gaussian window on a scale."""
     size = 2 ** (SCALES - scale) + 1
     return size, size / 5
 
@@ -157,7 +162,7 @@ def _window(scale: int) -> tuple[int, float]:
 def _at_scale(t: Triplet, scale: int) -> Triplet:
     if scale == 0:
         return t
-    taps = gaussian_taps(*_window(scale))
+    taps = gaussian_taps(*window_of(scale))
 
     def halve(image: Array) -> Array:
         return t.xp.asarray(smooth(image, taps, step=2), copy=True)
@@ -167,7 +172,7 @@ def _at_scale(t: Triplet, scale: int) -> Triplet:
 
 def _moments(t: Triplet, name: Name, scale: int, cut: bool) -> tuple[Array, Array]:
     def make() -> tuple[Array, Array]:
-        taps = gaussian_taps(*_window(scale))
+        taps = gaussian_taps(*window_of(scale))
         mean = smooth(t[name], taps)
         variance = smooth(_saturate(t[name] ** 2, cut, t.xp), taps) - mean**2
         return mean, t.xp.where(variance < 0, 0.0, variance)

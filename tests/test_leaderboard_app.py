@@ -15,13 +15,13 @@ import pandas as pd
 import pytest
 import streamlit as st
 from leaderboard_data import FACTS, HOSTILE, KEYS, REASON, SCORES, tiny_database
+from leaderboard_pages import charts, markdown, open_page, param, said
 from streamlit.testing.v1 import AppTest
 
 from fusebench import datasets
-from fusebench import leaderboard as package
 from fusebench.bench.cache import image_path
 from fusebench.bench.schema import EntryRow
-from fusebench.bench.store import Entry, Outcome, Store
+from fusebench.bench.store import Entry, Outcome, ScoreValue, Store
 from fusebench.bench.trust import BY_NAME, DEGRADATIONS, load_report
 from fusebench.bench.types import Metric
 from fusebench.leaderboard import app_charts, board
@@ -29,9 +29,8 @@ from fusebench.leaderboard import app_choices as choices
 from fusebench.leaderboard import app_tables as tables
 from fusebench.leaderboard.board import Evaluation
 from fusebench.leaderboard.export import export
+from fusebench.methods import METHODS
 from fusebench.metrics import METRICS
-
-APP = Path(package.__file__).parent / "app.py"
 
 
 @pytest.fixture(autouse=True)
@@ -68,35 +67,6 @@ def store(database: Path) -> Iterator[Store]:
 @pytest.fixture
 def focus(store: Store) -> Evaluation:
     return board.find_evaluations(store, task="mff")[0]
-
-
-def open_page(page: str = "ranking", **params: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=20)
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.run()
-    if page != "ranking":
-        app.switch_page(f"app_{page}.py").run()
-    assert not app.exception, app.exception
-    return app
-
-
-def param(app: AppTest, name: str) -> str:
-    """One query parameter; `AppTest` keeps it as text or as a list."""
-    value = app.query_params[name]
-    return value if isinstance(value, str) else value[-1]
-
-
-def said(app: AppTest) -> str:
-    """All plain text of a page."""
-    return "\n".join(str(x.value) for x in app.text)
-
-
-def markdown(app: AppTest) -> str:
-    """Everything that a page renders as Markdown."""
-    parts = [app.markdown, app.caption, app.header, app.subheader]
-    parts += [app.info, app.warning, app.error]
-    return "\n".join(str(x.value) for part in parts for x in part)
 
 
 def methods_in_order(app: AppTest) -> list[str]:
@@ -289,7 +259,7 @@ def test_ranking_page(database: Path) -> None:
     frame = app.dataframe[0].value
     assert list(frame["Rank"])[:2] == [1, 2]
     assert pd.isna(frame["Rank"].iloc[2])
-    assert list(frame.columns)[7:-3] == ["psnr_ref", "qabf", "vif", "ssim"]
+    assert list(frame.columns)[7:-4] == ["psnr_ref", "qabf", "vif", "ssim"]
     assert "Ranked by the mean of the ranks over 4 metrics" in said(app)
     assert f"{HOSTILE}: 2 of 3 pairs, 1 failed" in said(app)
     assert "Share of the edges of the sources that the fused image keeps" in markdown(app)
@@ -317,9 +287,9 @@ def test_filters_change_the_table_and_the_link(database: Path) -> None:
 
 def test_link_selects_and_tells_what_is_missing(database: Path) -> None:
     app = open_page(task="mff", metrics="en,vif", dataset="folder:mff", protocol="canonical")
-    assert list(app.dataframe[0].value.columns)[7:-3] == ["en", "vif"]
+    assert list(app.dataframe[0].value.columns)[7:-4] == ["en", "vif"]
     app = open_page(task="ivif", metrics="psnr_ref,qabf,bogus", dataset=HOSTILE)
-    assert list(app.dataframe[0].value.columns)[4:-3] == ["qabf"]
+    assert list(app.dataframe[0].value.columns)[4:-4] == ["qabf"]
     assert tables.literal(HOSTILE) in markdown(app)
     assert "` bogus `" in markdown(app)
     assert "Without values here" in markdown(app)
@@ -345,7 +315,7 @@ def test_two_protocols_are_never_mixed(made: Path, monkeypatch: pytest.MonkeyPat
     app = open_page(task="mff")
     assert app.selectbox(key="choose-protocol").value == "canonical"
     app.selectbox(key="choose-protocol").set_value("vifb").run()
-    assert list(app.dataframe[0].value.columns)[7:-3] == ["ssim"]
+    assert list(app.dataframe[0].value.columns)[7:-4] == ["ssim"]
     assert set(app.dataframe[0].value["ssim"]) == {0.5}
     assert param(app, "protocol") == "vifb"
 
@@ -426,8 +396,28 @@ def test_methods_page(database: Path) -> None:
     facts = next(f for f in frames if "Fact" in f).set_index("Fact")["Value"]
     assert facts["Commit"] == FACTS["commit"]
     assert facts["torch"] == "not installed"
+    speed = next(f for f in frames if "For a megapixel" in f)
+    assert list(speed["Time"]) == ["12.5 ms", "12.5 ms"]
+    assert "Weights" not in [x.value for x in app.subheader]
     standing = next(f for f in frames if "Place" in f and len(f) == 5)
     assert set(standing["Pairs"]) == {"3/3"}
+
+
+def test_methods_page_of_a_network(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUSEBENCH_CACHE", str(made / "cache"))
+    path = tiny_database(made, "network.db")
+    official = METHODS["sr"].weights[0]
+    with closing(Store.open(path)) as store:
+        for name, sha in (("SR", official.files[0].sha256), ("Mine", "0" * 64)):
+            store.add_entry(Entry("method", "sr", name, 1, {}, sha, official.origin))
+    monkeypatch.setenv("FUSEBENCH_DB", path)
+    app = open_page("methods", method="SR")
+    weights = next(x.value for x in app.dataframe if "Terms" in x.value)
+    assert list(weights["Set"]) == [w.name for w in METHODS["sr"].weights]
+    assert list(weights["Here"]) == ["used", ""]
+    assert weights["Terms"][0] == official.licence
+    assert "No times" in markdown(app)
+    assert "The results are of other files" in markdown(open_page("methods", method="Mine"))
 
 
 def test_methods_page_of_a_folder_with_failures(database: Path) -> None:
@@ -551,10 +541,6 @@ def test_downloads_hold_the_table(store: Store, focus: Evaluation) -> None:
 
 
 # -- the metric page --------------------------------------------------------------------------
-
-
-def charts(app: AppTest) -> list[dict[str, Any]]:
-    return [json.loads(x.proto.spec) for x in app.get("vega_lite_chart")]
 
 
 def test_metrics_page(database: Path) -> None:
@@ -688,6 +674,52 @@ def test_compare_page(database: Path) -> None:
     app.multiselect("choose-methods").set_value(["LP"]).run()
     assert "Choose at least two" in app.info[0].value
     assert "needs two methods" in open_page("compare", task="ivif").info[0].value
+
+
+def test_compare_page_plots_two_methods_of_the_link(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUSEBENCH_CACHE", str(made / "cache"))
+    path = tiny_database(made, "three.db")
+    with closing(Store.open(path)) as store:
+        focus = board.find_evaluations(store, task="mff")[0]
+        row = board.pair_row(store, focus, "two")
+        assert row is not None
+        scores = [ScoreValue(slug, 1, value, None) for slug, value in SCORES[HOSTILE].items()]
+        outcome = Outcome("0" * 64, None, "cpu", 0.5, None, scores)
+        # The third method gets its missing image: it can be compared.
+        store.save(3, row.id, 1, "canonical", outcome)
+    monkeypatch.setenv("FUSEBENCH_DB", path)
+    app = open_page("compare", task="mff", metric="ssim", first="Average", second=HOSTILE)
+    assert app.selectbox("choose-metric").value == "ssim"
+    assert app.selectbox("choose-first").value == "Average"
+    scatter = next(c for c in charts(app) if "Average" in json.dumps(c["layer"][0]["encoding"]))
+    assert HOSTILE in json.dumps(scatter)
+    app.selectbox("choose-second").set_value("LP").run()
+    assert param(app, "second") == "LP"
+    app.selectbox("choose-metric").set_value("qabf").run()
+    assert (param(app, "metric"), param(app, "first")) == ("qabf", "Average")
+
+
+def test_two_methods_are_two() -> None:
+    names = ["a", "b", "c"]
+    assert choices.choose_two(names, None, None) == ("a", "b")
+    assert choices.choose_two(names, "c", "b") == ("c", "b")
+    assert choices.choose_two(names, "b", "b") == ("b", "a")
+    assert choices.choose_two(names, "x", "x") == ("a", "b")
+
+
+def test_radar_has_best_outside_and_worst_inside(store: Store, focus: Evaluation) -> None:
+    ranking = board.ranking(store, focus, ["qabf", "ssim", "vif"])
+    lines = [line for line in ranking.lines if line.rank is not None]
+    spec = app_charts.radar_chart(lines, ranking.columns).to_dict()
+    outline = next(
+        rows for rows in spec["datasets"].values() if {"mean", "method"} <= rows[0].keys()
+    )
+    reach = {(r["method"], r["metric"]): round(np.hypot(r["x"], r["y"]), 9) for r in outline}
+    assert reach["LP", "Q^AB/F ↑"] == reach["Average", "SSIM ↑"] == 1
+    assert reach["Average", "Q^AB/F ↑"] == reach["LP", "SSIM ↑"] == 0.15
+    assert len(set(app_charts.SHAPES)) == len(app_charts.COLOURS) == 6
 
 
 def test_win_rates_by_hand(store: Store, focus: Evaluation) -> None:

@@ -33,6 +33,36 @@ pytestmark = [
     ),
 ]
 WIDTHS = (1280, 400)
+# Texts whose contrast with what is behind them is below 4.5 to 1.
+_LOW_CONTRAST = """() => {
+    const light = c => {
+        const [r, g, b] = c.map(v => (v /= 255) <= 0.04045 ? v / 12.92
+                                                          : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const rgba = text => {
+        const [r, g, b, a = 1] = text.match(/[0-9.]+/g).map(Number);
+        return [r, g, b, a];
+    };
+    const over = (top, below) => below.map((v, i) => top[i] * top[3] + v * (1 - top[3]));
+    const behind = element => {
+        const layers = [];
+        for (let e = element; e; e = e.parentElement)
+            layers.push(rgba(getComputedStyle(e).backgroundColor));
+        return layers.reverse().reduce((below, layer) => over(layer, below), [255, 255, 255]);
+    };
+    const main = '[data-testid="stMainBlockContainer"] ';
+    const found = [];
+    for (const element of document.querySelectorAll(main + ':is(p, h2, h3, label, td, th)')) {
+        if (!element.innerText.trim() || element.closest('[disabled]')) continue;
+        const back = behind(element);
+        const front = over(rgba(getComputedStyle(element).color), back);
+        const [dim, bright] = [light(front), light(back)].sort((x, y) => x - y);
+        const contrast = (bright + 0.05) / (dim + 0.05);
+        if (contrast < 4.5) found.push([element.innerText.slice(0, 40), contrast]);
+    }
+    return found;
+}"""
 # Beneath a page of its own, Streamlit's client looks for these before it asks at the root.
 _PROBES = ("/_stcore/health", "/_stcore/host-config")
 
@@ -120,7 +150,7 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
             else None
         ),
     )
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     yield page
     page.context.close()
     assert not problems
@@ -150,7 +180,7 @@ def wait_for_text(page: Page, text: str) -> None:
     from playwright.sync_api import expect
 
     main = page.locator('[data-testid="stMainBlockContainer"]')
-    expect(main).to_contain_text(text, timeout=20_000, use_inner_text=True)
+    expect(main).to_contain_text(text, timeout=60_000, use_inner_text=True)
 
 
 def cells(page: Page) -> list[str]:
@@ -199,7 +229,7 @@ def test_datasets(page: Page, server: str, width: int) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_ranking(page: Page, server: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
-    show(page, f"{server}/?task=mff&metrics=qabf,vif")
+    show(page, f"{server}/ranking?task=mff&metrics=qabf,vif")
     shown = cells(page)
     assert shown.index("LP") < shown.index("Average") < shown.index(HOSTILE)
     text = text_of(page)
@@ -230,7 +260,7 @@ def test_pairs_at_one_scale(page: Page, server: str, width: int) -> None:
 
 
 def test_choices_live_in_the_link(page: Page, server: str) -> None:
-    show(page, server)
+    show(page, f"{server}/ranking")
     page.get_by_text("Multi-focus", exact=True).click()
     settle(page)
     page.get_by_role("button", name="All", exact=True).click()
@@ -256,11 +286,12 @@ def test_choices_live_in_the_link(page: Page, server: str) -> None:
 
 
 def test_cells_lead_to_what_is_behind_them(page: Page, server: str) -> None:
-    show(page, f"{server}/?task=mff&metrics=qabf,ssim")
+    show(page, f"{server}/ranking?task=mff&metrics=qabf,ssim")
     cells(page)
     box = page.locator('[data-testid="stDataFrame"] canvas').first.bounding_box()
     assert box is not None
-    ssim = 0.66 * box["width"]
+    # Left in its column: the menu of a heading is on the right.
+    ssim = 0.61 * box["width"]
     # Sorted by SSIM, falling: the row that is clicked is not the one with that number.
     click_cell(page, 0, ssim)
     click_cell(page, 0, ssim)
@@ -276,14 +307,154 @@ def test_cells_lead_to_what_is_behind_them(page: Page, server: str) -> None:
 
 def test_hostile_names_stay_text(page: Page, server: str) -> None:
     name = quote(HOSTILE, safe="")
-    for path in ("", "pairs", "methods"):
+    for path in ("ranking", "pairs", "methods", "runs"):
         show(page, f"{server}/{path}?task=mff&pair=two&method={name}&dataset={name}")
         wait_for_text(page, HOSTILE)
         main = page.locator('[data-testid="stMainBlockContainer"]')
         assert main.locator('script, a[href^="http://example.org"], .katex').count() == 0, path
         assert main.locator("strong", has_text="bold").count() == 0, path
-    show(page, f"{server}/?task=mff")
+    show(page, f"{server}/ranking?task=mff")
     cells(page)
     click_cell(page, 3, 80)
     link = page.locator('[data-testid="stPageLink"]', has_text="About <script>")
     assert HOSTILE in link.inner_text()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_overview(page: Page, server: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    show(page, server)
+    for text in ("Multi-focus: folder:mff", "2 of 3 methods ranked", "First: LP"):
+        wait_for_text(page, text)
+    page.get_by_text("Infrared-visible", exact=True).click()
+    settle(page)
+    assert "task=ivif" in page.url
+    page.reload()
+    settle(page)
+    wait_for_text(page, "Infrared-visible: folder:ivif")
+    assert "folder:mff" not in text_of(page)
+    card = page.locator('[class*="st-key-card"]')
+    card.get_by_role("link", name="Ranking").click()
+    page.get_by_role("heading", name="Ranking").wait_for()
+    assert "dataset=folder%3Aivif" in page.url
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_runs(page: Page, server: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    show(page, f"{server}/runs")
+    assert "by hand" in cells(page)
+    wait_for_text(page, f"1 × {REASON}")
+    # A click on a heading sorts.
+    click_cell(page, 0, 25)
+    show(page, f"{server}/runs?run=1")
+    for text in ("1 workers", "What it made", "Machine and libraries"):
+        wait_for_text(page, text)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_maps_and_zoom_in_step(page: Page, server: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    show(page, f"{server}/pairs?task=mff&pair=one&metrics=qabf")
+    page.get_by_text("SSIM", exact=True).last.click()
+    settle(page)
+    wait_for_text(page, "in the window around each pixel")
+    page.get_by_text("4×", exact=True).click()
+    settle(page)
+    assert "map=ssim" in page.url
+    assert "zoom=4" in page.url
+    across = page.get_by_role("slider", name="Across")
+    across.focus()
+    across.press("Home")
+    settle(page)
+    page.wait_for_url("**across=0**")
+    tiles = page.locator('.st-key-zoomed [class*="st-key-tile"] img')
+    tiles.nth(5).wait_for()
+    assert tiles.count() == 6
+    natural = {
+        tuple(tiles.nth(i).evaluate("image => [image.naturalWidth, image.naturalHeight]"))
+        for i in range(6)
+    }
+    assert natural == {(16, 12)}, "the same detail of every image and map"
+    page.reload()
+    settle(page)
+    wait_for_text(page, "in the window around each pixel")
+    across = page.get_by_role("slider", name="Across")
+    assert across.evaluate("e => e.getAttribute('aria-valuenow') ?? e.value") == "0"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_heat_map_and_origins(page: Page, server: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    show(page, f"{server}/ranking?task=mff&metrics=all&origin=reimplemented")
+    wait_for_text(page, "2 of 3 methods shown")
+    page.get_by_text("Heat-map", exact=True).click()
+    settle(page)
+    page.locator(".st-key-heat svg.marks").wait_for()
+    assert "show=heat" in page.url
+    assert "origin=reimplemented" in page.url
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_comparison(page: Page, server: str, width: int) -> None:
+    from playwright.sync_api import expect
+
+    page.set_viewport_size({"width": width, "height": 900})
+    show(page, f"{server}/compare?task=mff&methods=LP|Average&metric=ssim")
+    for text in ("Profile", "Who beats whom", "Quality against time", "on the line LP and Average"):
+        wait_for_text(page, text)
+    charts = page.locator('[data-testid="stVegaLiteChart"]')
+    expect(charts).to_have_count(5, timeout=60_000)
+    for i in range(5):
+        # They are drawn when they come into view.
+        charts.nth(i).scroll_into_view_if_needed()
+        charts.nth(i).locator("svg.marks").wait_for()
+
+
+def test_submission_is_explained_and_not_offered(page: Page, server: str) -> None:
+    show(page, f"{server}/submit?task=mff")
+    wait_for_text(page, "This board takes no uploads")
+    wait_for_text(page, "fusebench score --dataset folder:mff")
+    assert page.locator('input[type="file"]').count() == 0
+
+
+def test_keyboard_alone_leads_through_the_board(page: Page, server: str) -> None:
+    """Every link of the menu is reached by Tab, shows that it has the focus, and opens by Enter."""
+    show(page, server)
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        label, outlined = page.evaluate(
+            """() => {
+                const e = document.activeElement, s = getComputedStyle(e);
+                const ring = s.outlineStyle !== "none" || s.boxShadow !== "none";
+                return [e.innerText.trim(), ring || s.backgroundColor !== "rgba(0, 0, 0, 0)"];
+            }"""
+        )
+        if label in ("Overview", "Ranking", "Compare", "Pairs", "Runs", "Submit"):
+            assert outlined, f"{label} does not show that it has the focus"
+            reached.append(label)
+        if label == "Submit":
+            break
+    assert reached == ["Overview", "Ranking", "Compare", "Pairs", "Runs", "Submit"]
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Submit").wait_for()
+    # A choice by keyboard: the next segment of the task.
+    show(page, f"{server}/ranking?task=ivif")
+    segment = page.get_by_role("radio", name="Multi-focus")
+    segment.focus()
+    segment.press("Space")
+    settle(page)
+    page.wait_for_url("**task=mff**")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_readable_in_both_schemes(browser: Browser, server: str, scheme: str) -> None:
+    """WCAG's contrast of 4.5 for the text of menus, captions and headings."""
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    for path in ("", "ranking?task=mff", "pairs?task=mff&map=qabf", "runs?run=1", "submit"):
+        show(page, f"{server}/{path}")
+        low = page.evaluate(_LOW_CONTRAST)
+        assert low == [], f"{path}: {low}"
+    context.close()

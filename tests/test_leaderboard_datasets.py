@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_leaderboard_app import database, forget, made, markdown, open_page
+from leaderboard_data import tiny_database
+from leaderboard_pages import markdown, open_page, said
+from test_leaderboard_app import database, forget, made
 
 from fusebench.bench.images import read_image, write_image
 from fusebench.datasets import DATASETS, check, load
@@ -41,6 +43,23 @@ def test_images_behind_results_are_checked(database: Path) -> None:
     assert not app.exception
     assert list(app.dataframe[-1].value["Pair"]) == ["one", "three", "two"]
     assert not open_page("datasets", data="tno").button
+
+
+def test_a_few_pairs_are_shown(database: Path) -> None:
+    app = open_page("datasets", data="folder")
+    assert len(app.image) == 6, "three pairs of two datasets, both sources in one picture"
+    assert said(app).split() == ["one", "three", "two"] * 2
+
+
+def test_images_that_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forget: None
+) -> None:
+    monkeypatch.setenv("FUSEBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FUSEBENCH_DB", tiny_database(tmp_path))
+    (tmp_path / "focus").rename(tmp_path / "elsewhere")
+    app = open_page("datasets", data="folder")
+    assert [x.value for x in app.warning] == ["The images cannot be shown."]
+    assert len(app.image) == 3
 
 
 def test_it_works_without_results(

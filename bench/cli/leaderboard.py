@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from fusebench.bench.cli._common import Database, console, progress_bar
+from fusebench.bench.types import InputError
 
 
 def leaderboard(
@@ -19,11 +20,22 @@ def leaderboard(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8501,
     host: Annotated[str, typer.Option(help="Address to serve on; 0.0.0.0 is all.")] = "localhost",
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+    uploads: Annotated[
+        bool,
+        typer.Option(
+            "--uploads",
+            envvar="FUSEBENCH_UPLOADS",
+            help="Let visitors upload zips of fused images; they are scored on this machine.",
+        ),
+    ] = False,
 ) -> None:
     """Browse rankings, images and methods; runs the demo first if there are no results yet."""
     from fusebench import leaderboard as package
     from fusebench.bench.store import Store, database_exists, default_url, full_url
+    from fusebench.leaderboard.submissions import SWITCH, Limits, supported
 
+    if uploads and not supported():
+        raise InputError("--uploads needs Linux or macOS, which can limit what an upload takes")
     url = full_url(db) if db else default_url()
     if not database_exists(url):
         _run_demo(url)
@@ -35,6 +47,8 @@ def leaderboard(
         "server.port": port,
         "server.headless": not browser,
         "server.fileWatcherType": "none",
+        # In MiB; where nothing is to be uploaded, hardly anything can be.
+        "server.maxUploadSize": Limits().archive // 2**20 if uploads else 1,
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         # Tracebacks go to the terminal, not to visitors.
@@ -45,7 +59,7 @@ def leaderboard(
     }
     flags = [f"--{name}={str(value).lower()}" for name, value in settings.items()]
     command = [sys.executable, "-m", "streamlit", "run", str(app), *flags]
-    environment = {**os.environ, "FUSEBENCH_DB": url}
+    environment = {**os.environ, "FUSEBENCH_DB": url, SWITCH: str(int(uploads))}
     if os.name == "posix":
         # In place of this process, so that whoever stops it stops the server.
         os.execve(sys.executable, command, environment)
