@@ -47,6 +47,10 @@ PARAMETERS = {
     "densefuse": 74_193,
     "didfuse": 260_935,
     "emfusion": 148_545,
+    "fm0": 1_792,
+    "fm1": 1_792,
+    "fm2": 143_667_240,
+    "fm3": 143_667_240,
     # Two belong to a normalisation that is never applied.
     "gesenet": 240_587 - 2,
     "ifcnn_max": 83_587,
@@ -62,6 +66,7 @@ PARAMETERS = {
     # The rest is the discriminator.
     "mff_gan": 430_690 - 390_657,
     "murf": 26_265,
+    "nst": 9_408 + 128,
     # All 42,401 variables but the 768 of batch normalisation, which the test program ignores.
     "pmgi": 42_401 - 768,
     "reconet": 7_527,
@@ -332,7 +337,9 @@ def inputs(shared: Path, pair: str) -> list[Tensor]:
     return [torch.from_numpy(x / np.float32(255))[None, None] for x in images]
 
 
-@pytest.mark.parametrize("slug", ["deepfuse", "ifcnn_max", "ifcnn_mean", "ifcnn_sum", "mefnet"])
+@pytest.mark.parametrize(
+    "slug", ["deepfuse", "fm0", "ifcnn_max", "ifcnn_mean", "ifcnn_sum", "mefnet", "nst"]
+)
 def test_order_of_the_sources_does_not_matter(slug: str) -> None:
     network(slug)
     a, b = image(1, 1, 20, 30), image(1, 1, 20, 30, seed=1)
@@ -432,7 +439,7 @@ def test_each_task_has_weights_of_its_own(slug: str) -> None:
 # Any number of sources
 
 
-@pytest.mark.parametrize("slug", ["ifcnn_max", "ifcnn_mean", "ifcnn_sum", "mefnet"])
+@pytest.mark.parametrize("slug", ["fm0", "fm1", "ifcnn_max", "ifcnn_mean", "ifcnn_sum", "mefnet"])
 def test_more_than_two_sources(slug: str) -> None:
     network(slug)
     fuse = load(slug, device="cpu")
