@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -49,16 +51,20 @@ class VGG19(nn.Module):
         classes: int = 1000,
     ) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
+        # Made in the end, so that no time goes into layers that are not wanted.
+        layers: list[Callable[[], nn.Module]] = []
         self.places: dict[str, int] = {}
         inputs = 3
         for block, (width, depth) in enumerate(zip(widths, _DEPTHS, strict=True), start=1):
             for k in range(1, depth + 1):
                 self.places[f"conv{block}_{k}"] = len(layers)
-                layers += [nn.Conv2d(inputs, width, 3, padding=1), nn.ReLU()]
+                layers += [partial(nn.Conv2d, inputs, width, 3, padding=1), nn.ReLU]
                 inputs = width
-            layers.append(nn.MaxPool2d(2))
-        if upto == "classes":
+            layers.append(partial(nn.MaxPool2d, 2))
+        whole = upto == "classes"
+        end = len(layers) if whole else self.places[upto] + 1
+        self.features = nn.Sequential(*(make() for make in layers[:end]))
+        if whole:
             self.classifier = nn.Sequential(
                 nn.Linear(49 * inputs, hidden),
                 nn.ReLU(),
@@ -69,9 +75,6 @@ class VGG19(nn.Module):
                 nn.Identity(),
                 nn.Linear(hidden, classes),
             )
-        else:
-            layers = layers[: self.places[upto] + 1]
-        self.features = nn.Sequential(*layers)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1))
 
