@@ -36,7 +36,10 @@ class ClassMixture(FusionNetwork):
         with torch.inference_mode(False), torch.enable_grad():
             maps = [
                 torch.cat(
-                    [class_activation(self.network, x, self.side) for x in s.clone().split(1)]
+                    [
+                        class_activation(self.network, x, self.side)
+                        for x in torch.split(s.clone(), 1)
+                    ]
                 )
                 for s in sources
             ]

@@ -233,7 +233,8 @@ def _preconditioner(
 
     def apply(image: Tensor) -> Tensor:
         transformed = torch.einsum("iycd,ndiy->nciy", inverse, torch.fft.rfft2(image))
-        return torch.fft.irfft2(transformed, s=(height, width))
+        found: Tensor = torch.fft.irfft2(transformed, s=(height, width))
+        return found
 
     return apply
 

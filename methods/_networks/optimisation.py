@@ -43,7 +43,7 @@ class Optimisation(FusionNetwork):
             whole = [levels(source).float() for source in sources]
             fused = [
                 self.optimise(*without_colour(images))
-                for images in zip(*(x.split(1) for x in whole), strict=True)
+                for images in zip(*(torch.split(x, 1) for x in whole), strict=True)
             ]
             return torch.cat([x.expand(1, *shape[1:]) for x in fused]).detach() / 255
 
