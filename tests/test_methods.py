@@ -63,12 +63,15 @@ DETAIL_KEEPING = (
 # A result of float32 in [0, 1] carries the rounding of that type and nothing else.
 FLOAT32_NOISE = 1e-6
 
+# What holds for any number of iterations is tested with few.
+QUICK: dict[str, dict[str, object]] = {"nst": {"iterations": 20}}
+
 each_method = pytest.mark.parametrize("slug", SLUGS)
 
 
 @cache
 def loaded(slug: str) -> LoadedMethod:
-    return load(slug, device="cpu")
+    return load(slug, device="cpu", **QUICK.get(slug, {}))
 
 
 def ready(slug: str, **options: object) -> LoadedMethod:

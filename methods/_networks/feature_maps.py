@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, pad, relu
+from torch.nn.functional import avg_pool2d, conv2d, fold, pad, relu, unfold
 
 from fusebench.methods._networks.cam import class_activation
 from fusebench.methods._networks.optimisation import Optimisation, descend
@@ -173,18 +173,20 @@ def _solve(
     """
     kernel = layer.kernel.sum(1, keepdim=True) if start.shape[1] == 1 else layer.kernel
     precondition = _preconditioner(kernel, start.shape[2], start.shape[3], weight)
+    # As matrices, which is several times as fast as convolutions with so few channels.
+    taps = kernel.flatten(1)
+    square = taps.T @ taps
     image = start
     loss, residual, active = _state(layer, target, image, start, weight)
     for count in range(_ROUNDS):
         if watch is not None:
             watch(count + 1, 0, loss)
-        gradient = _transposed(residual, kernel) - weight * _chroma(image - start)
+        gradient = _pixels(taps.T @ residual, image) - weight * _chroma(image - start)
 
         def curvature(step: Tensor, active: Tensor | None = active) -> Tensor:
-            features = conv2d(step, kernel, padding=1)
-            if active is not None:
-                features = features * active
-            return _transposed(features, kernel) + weight * _chroma(step)
+            windows = unfold(step, 3, padding=1)[0]
+            squared = square @ windows if active is None else taps.T @ (taps @ windows).mul_(active)
+            return _pixels(squared, step) + weight * _chroma(step)
 
         step = _conjugate_gradients(
             curvature, gradient, precondition, _RECTIFIED if layer.rectified else _LINEAR
@@ -204,20 +206,22 @@ def _solve(
 def _state(
     layer: _Layer, target: Tensor, image: Tensor, start: Tensor, weight: float
 ) -> tuple[float, Tensor, Tensor | None]:
-    """Give the loss, what is missing of the features, and which of them react to the image."""
-    features = layer.linear(image)
-    active = None
-    if layer.rectified:
-        active = features > 0
-        features = features * active
-    missing = target - features
+    """Give the loss, and of features ``(C, H * W)`` what is missing and which react to the image.
+
+    Those that react have 1, others 0. What is missing of others is not given.
+    """
+    features = layer.linear(image).flatten(2)[0]
+    active = (features > 0).float() if layer.rectified else None
+    missing = features.relu_() if layer.rectified else features
+    missing = torch.sub(target.flatten(2)[0], missing, out=missing)
     chroma = _chroma(image - start)
     loss = float(missing.double().square().sum()) + weight * float(chroma.double().square().sum())
-    return loss, missing if active is None else missing * active, active
+    return loss, missing if active is None else missing.mul_(active), active
 
 
-def _transposed(features: Tensor, kernel: Tensor) -> Tensor:
-    return conv_transpose2d(features, kernel, padding=1)
+def _pixels(windows: Tensor, like: Tensor) -> Tensor:
+    """Add up what windows of 3x3 pixels have for each pixel."""
+    return fold(windows[None], like.shape[2:], 3, padding=1)
 
 
 def _preconditioner(
