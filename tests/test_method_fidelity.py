@@ -23,6 +23,7 @@ NOTHING_TO_COMPARE = {
     *("average", "maximum", "mertens", "pca", "wavelet"),
     *("cvt_sr", "dtcwt_accd", "dtcwt_sr", "dwt_sr", "nsct_sr"),
     *("mefnet", "mff_gan", "stdfusionnet"),
+    *("fm0", "fm1", "fm2", "fm3", "nst"),
 }
 
 # What the figures must be at least, for each comparison of a method in its order: share of pixels

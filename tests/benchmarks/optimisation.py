@@ -30,7 +30,7 @@ HILL = {"q_ncie": "Q_NCIE (Q_0)", "qabf": "Q^{AB/F} (P_e)", "piella_q": "Q"}
 HILL_PAIRS = ("clock", "clock512", "bottle", "gingerbread", "head")
 LAYERS = ("relu1_1", "conv1_1")
 
-CROP, CORNER, SIDE = "bottle", 200, 96
+CROP, CORNER, SIDE = "bottle", 200, 64
 
 NST = ("qabf", "q_cb", "piella_qw", "piella_q", "piella_qe", "mi", "en", "ag", "sd", "sf")
 # The metric of the paper's FF is MI, of its H EN, and its MG is twice AG without the factor 1/2.
