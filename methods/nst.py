@@ -59,7 +59,7 @@ _RESNET = (
         ),
     ),
     notes="Written after the paper, which has no code and most likely used the ResNet50 of Keras, "
-    "with other weights. How near the results come to its table 1: docs/optimisation.md.",
+    "with other weights; it has not been compared with the paper's table 1.",
 )
 def nst(
     files: WeightFiles,
