@@ -159,7 +159,7 @@ def solver_table(found: dict[str, dict[str, float]]) -> list[str]:
     for layer, f in found.items():
         out.append(
             f"| {layer} | {f['newton']:.2f} | {f['adam']:.1f} | {f['adam'] / f['newton']:.0f} "
-            f"| {f['loss']:+.4%} | {f['mean']:.3f} | {f['max']:.4f} | {f['rounded']:.2%} |"
+            f"| {f['loss']:+.4%} | {f['mean']:.4f} | {f['max']:.4f} | {f['rounded']:.2%} |"
         )
     return out
 
