@@ -170,6 +170,27 @@ class LoadedMethod:
             return None
         return sum(p.numel() for p in self._function.parameters())
 
+    def watch(self, told: Callable[[int, int, float], None]) -> bool:
+        """Follow a method that looks for the image of least loss.
+
+        Parameters
+        ----------
+        told : callable
+            Called in every iteration with its number, from 1; how many there will be, 0 where that
+            is not known; and the loss before it. Each image of a batch begins anew.
+
+        Returns
+        -------
+        bool
+            False where the method does not optimise, so that nothing will be told.
+        """
+        from fusebench.methods._networks.optimisation import Optimisation
+
+        if not isinstance(self._function, Optimisation):
+            return False
+        self._function.watch = told
+        return True
+
     def __call__(self, a: Any, b: Any, *more: Any) -> Any:
         """Fuse two source images, or more where the method takes any number.
 

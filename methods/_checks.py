@@ -19,6 +19,18 @@ def require_count(option: str, value: int, least: int = 1) -> None:
         raise InputError(f"{option} is {value}; expected a whole number of at least {least}")
 
 
+def require_not_negative(option: str, value: float) -> None:
+    """Check that a number is finite and at least zero.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if not (value >= 0 and math.isfinite(value)):
+        raise InputError(f"{option} is {value}; expected a finite number of at least 0")
+
+
 def require_positive(option: str, value: float) -> None:
     """Check that a number is finite and above zero.
 

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from fusebench.bench.types import Fidelity, InputError, WeightFile, Weights
 from fusebench.methods._base import TensorFusion, method
-from fusebench.methods._checks import require_positive
+from fusebench.methods._checks import require_not_negative, require_positive
 from fusebench.methods._sparse import (
     SIDE,
     Array,
@@ -143,8 +143,7 @@ def asr(
     """
     step = step_of(overlap)
     require_positive("epsilon", epsilon)
-    if not (sigma >= 0 and math.isfinite(sigma)):
-        raise InputError(f"sigma is {sigma}; expected a finite number of at least 0")
+    require_not_negative("sigma", sigma)
     tolerance = epsilon + SIDE * _NOISE_GAIN * sigma
     general, oriented = (files.weights.files[i].name for i in (0, -1))
     dictionaries = [read_atoms(files.path(general), "D")]

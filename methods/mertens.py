@@ -8,8 +8,8 @@ import numpy as np
 from scipy.ndimage import correlate1d, laplace
 
 from fusebench.bench.images import LUMA_WEIGHTS
-from fusebench.bench.types import InputError
 from fusebench.methods._base import Plane, TensorFusion, method, on_images
+from fusebench.methods._checks import require_not_negative
 
 _SMOOTHING = np.array([1, 4, 6, 4, 1]) / 16
 _GOOD_LEVEL, _TOLERANCE = 0.5, 0.2
@@ -68,8 +68,7 @@ def mertens(
     """
     exponents = {"contrast": contrast, "saturation": saturation, "exposedness": exposedness}
     for option, value in exponents.items():
-        if not (value >= 0 and math.isfinite(value)):
-            raise InputError(f"{option} is {value}; expected a finite number of at least 0")
+        require_not_negative(option, value)
 
     def fuse(*sources: Plane) -> Plane:
         grey = [bool((x == x[:1]).all()) for x in sources]

@@ -23,6 +23,7 @@ NOTHING_TO_COMPARE = {
     *("average", "maximum", "mertens", "pca", "wavelet"),
     *("cvt_sr", "dtcwt_accd", "dtcwt_sr", "dwt_sr", "nsct_sr"),
     *("mefnet", "mff_gan", "stdfusionnet"),
+    *("fm0", "fm1", "fm2", "fm3", "nst"),
     # No output of the authors and no weights, but parity on tensors of a rule.
     *("defusion", "msgfusion", "nestfuse", "rfn_nest"),
     *("cddfuse", "emma", "smfnet", "smfnet_mif", "swinfusion"),

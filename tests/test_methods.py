@@ -38,8 +38,14 @@ _LEARNED = "what comes out of a network is near what went in, and no more"
 _LOSSY = "what its codes leave out of the image is lost"
 # With a tolerance of a fraction of a grey level dictionaries give patches back.
 EXACT_DICTIONARIES = ("asr", "cvt_sr", "dtcwt_sr", "dwt_sr", "lp_sr", "nsct_sr", "rp_sr", "sr")
+# Where nothing is to be gained over the sources, an optimisation stays where it starts.
+OPTIMISATIONS = ("fm0", "fm1", "fm2", "fm3", "nst")
 NOT_IDENTITY: dict[str, str] = {
-    **{m.slug: _LEARNED for m in METHODS if m.weights and m.slug not in EXACT_DICTIONARIES},
+    **{
+        m.slug: _LEARNED
+        for m in METHODS
+        if m.weights and m.slug not in (*EXACT_DICTIONARIES, *OPTIMISATIONS)
+    },
     "csmca": _LOSSY,
     "csr": _LOSSY,
     "gmc": "its result is stretched to the full range",
@@ -52,6 +58,7 @@ DETAIL_KEEPING = (
     *("lp", "rp", "dwt", "dtcwt", "dtcwt_accd", "cvt", "nsct"),
     *("sr", "lp_sr", "rp_sr", "dwt_sr", "dtcwt_sr", "cvt_sr", "nsct_sr"),
     *("gff", "mgff", "tif", "vsmwls", "cbf", "hybrid_msd"),
+    *("fm0", "fm1"),
 )
 
 # A result of float32 in [0, 1] carries the rounding of that type and nothing else.
@@ -59,12 +66,15 @@ FLOAT32_NOISE = 1e-6
 # Networks whose output is stretched to the full range carry a multiple of it.
 STRETCHED_NOISE = 1e-5
 
+# What holds for any number of iterations is tested with few.
+QUICK: dict[str, dict[str, object]] = {"nst": {"iterations": 20}}
+
 each_method = pytest.mark.parametrize("slug", SLUGS)
 
 
 @cache
 def loaded(slug: str) -> LoadedMethod:
-    return load_any(slug)
+    return load_any(slug, **QUICK.get(slug, {}))
 
 
 def ready(slug: str, **options: object) -> LoadedMethod:
@@ -436,6 +446,20 @@ def test_weights_are_refused_by_methods_without(slug: str) -> None:
         ("gmc", "rounds", 0),
         ("latlrr", "levels", 0),
         ("latlrr", "side", 12),
+        ("fm0", "layer", "conv1_2"),
+        ("fm0", "solver", "sgd"),
+        ("fm0", "damping", -0.5),
+        ("fm0", "damping", "inf"),
+        ("fm0", "epochs", 0),
+        ("fm1", "iterations", 0),
+        ("fm1", "rate", 0.0),
+        ("fm2", "side", 31),
+        ("fm2", "rate", "nan"),
+        ("fm3", "side", 0),
+        ("nst", "iterations", 0),
+        ("nst", "rate", 0.0),
+        ("nst", "ema", "perhaps"),
+        ("nst", "side", -1),
     ],
 )
 def test_impossible_options_are_refused(slug: str, option: str, value: object) -> None:
@@ -470,6 +494,12 @@ def test_impossible_options_are_refused(slug: str, option: str, value: object) -
         ("sdnet", "task", "mef", "mef"),
         ("tardal", "mode", "tt", "tt"),
         ("gesenet", "masks", "drawn", "drawn"),
+        ("fm0", "layer", "conv1_1", "conv1_1"),
+        ("fm1", "layer", "conv1_1", "conv1_1"),
+        ("nst", "iterations", "5", 5),
+        ("nst", "rate", "0.1", 0.1),
+        ("nst", "ema", "no", False),
+        ("nst", "side", "40", 40),
         ("adf", "iterations", "1", 1),
         ("adf", "step", "0.1", 0.1),
         ("adf", "kappa", "5", 5.0),

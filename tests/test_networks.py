@@ -58,6 +58,10 @@ PARAMETERS = {
     "didfuse": 260_935,
     "emfusion": 148_545,
     "emma": 1_517_657,
+    "fm0": 1_792,
+    "fm1": 1_792,
+    "fm2": 143_667_240,
+    "fm3": 143_667_240,
     # Two belong to a normalisation that is never applied.
     "gesenet": 240_587 - 2,
     "ifcnn_max": 83_587,
@@ -76,6 +80,7 @@ PARAMETERS = {
     "msgfusion": 2_971_622 - 330_531,
     "murf": 26_265,
     "nestfuse": 2_732_761,
+    "nst": 9_408 + 128,
     # All 42,401 variables but the 768 of batch normalisation, which the test program ignores.
     "pmgi": 42_401 - 768,
     "reconet": 7_527,
@@ -405,7 +410,9 @@ def inputs(shared: Path, pair: str) -> list[Tensor]:
     return [torch.from_numpy(x / np.float32(255))[None, None] for x in images]
 
 
-@pytest.mark.parametrize("slug", ["deepfuse", "ifcnn_max", "ifcnn_mean", "ifcnn_sum", "mefnet"])
+@pytest.mark.parametrize(
+    "slug", ["deepfuse", "fm0", "ifcnn_max", "ifcnn_mean", "ifcnn_sum", "mefnet", "nst"]
+)
 def test_order_of_the_sources_does_not_matter(slug: str) -> None:
     network(slug)
     a, b = image(1, 1, 20, 30), image(1, 1, 20, 30, seed=1)
@@ -595,7 +602,7 @@ def test_each_task_has_weights_of_its_own(slug: str) -> None:
 # Any number of sources
 
 
-@pytest.mark.parametrize("slug", ["ifcnn_max", "ifcnn_mean", "ifcnn_sum", "mefnet"])
+@pytest.mark.parametrize("slug", ["fm0", "fm1", "ifcnn_max", "ifcnn_mean", "ifcnn_sum", "mefnet"])
 def test_more_than_two_sources(slug: str) -> None:
     network(slug)
     fuse = load(slug, device="cpu")
