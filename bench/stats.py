@@ -95,7 +95,8 @@ def paired_difference(
     -------
     PairedDifference
     """
-    difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     known = np.isfinite(difference)
     difference = difference[known]
     found = mean_interval(difference, np.asarray(scenes, dtype=str)[known], seed)
@@ -309,21 +310,6 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     return corrected
 
 
-def _interval(
-    values: NDArray[np.float64], scene: NDArray[np.intp], generator: np.random.Generator
-) -> tuple[float, float]:
-    """Percentile interval of the mean over resampled scenes."""
-    count = int(scene.max()) + 1 if len(scene) else 0
-    if count < 2:
-        return float("nan"), float("nan")
-    totals = np.bincount(scene, weights=values, minlength=count)
-    sizes = np.bincount(scene, minlength=count)
-    drawn = generator.integers(count, size=(RESAMPLES, count))
-    means = totals[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
-
-
 def kendall_table(scores: Sequence[ArrayLike]) -> NDArray[np.float64]:
     """Say how alike metrics rank: Kendall's tau-b between each two, averaged over images.
 
@@ -406,7 +392,8 @@ class Standing:
     groups : list of tuple of int
         See `tie_groups`.
     mean_low, mean_high : array, shape (K, M)
-        95% interval of each mean over pairs (see `mean_interval`), of the given values.
+        95% interval of each mean over pairs (see `mean_interval`), of the given values; NaN where
+        the mean may be infinite.
     overall : Friedman or None
         Friedman's and Nemenyi's tests on the same values as `p_values`; None for two methods.
     scenes : int
@@ -440,8 +427,8 @@ def standing(
     Parameters
     ----------
     badness : array, shape (K, M, N)
-        One value a metric, method and pair, smaller being better. Values that are not finite are
-        undefined on that pair; a metric must leave the same pairs undefined for every method.
+        One value a metric, method and pair, smaller being better. NaN is undefined on that pair;
+        a metric must leave the same pairs undefined for every method.
     scenes : array, shape (N,)
         Scene, sequence or patient of each pair.
     resamples, seed : int
@@ -458,13 +445,19 @@ def standing(
     count = int(scene.max()) + 1 if pairs else 0
     if methods < 2 or count < 2 or not metrics:
         return None
-    known = np.logical_and.reduce(np.isfinite(values), axis=1)
+    known = np.logical_and.reduce(~np.isnan(values), axis=1)
     if not np.all(known.any(axis=1)):
         raise InputError("got a metric that is undefined on every pair; leave it out")
     member = np.zeros((pairs, count))
     member[np.arange(pairs), scene] = 1
-    totals = np.where(known[:, None], values, 0.0) @ member
+    totals = np.where(known[:, None] & np.isfinite(values), values, 0.0) @ member
     sizes = known.astype(np.float64) @ member
+    # An infinite value makes every mean infinite that it is part of: sums cannot hold them.
+    endless = {
+        sign: (known[:, None] & (values == sign * np.inf)).astype(np.float64) @ member
+        for sign in (-1, 1)
+        if (values == sign * np.inf).any()
+    }
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
     weights = np.concatenate([np.ones((1, count)), drawn])
     ranks = np.zeros((len(weights), methods))
@@ -474,9 +467,13 @@ def standing(
         weight = (weights @ size)[:, None]
         # A resample may hold no scene on which a metric is defined: there all methods tie.
         means = np.where(weight > 0, weights @ total.T, 0.0) / np.where(weight > 0, weight, 1.0)
+        for sign, holders in endless.items():
+            means = np.where(weights @ holders[k].T > 0, sign * np.inf, means)
         ranks += rankdata(_ten_digits(means), axis=1)
         defined = means[1:][weight[1:, 0] > 0]
-        limits[:, k] = np.percentile(defined, percentiles, axis=0)
+        bounded = np.logical_and.reduce(np.isfinite(defined), axis=0)
+        limits[:, k, ~bounded] = np.nan
+        limits[:, k, bounded] = np.percentile(defined[:, bounded], percentiles, axis=0)
     ranks /= metrics
     # Ranks are halves over a number of metrics: what differs by less is noise of the sum.
     better = ranks[:, None, :] < ranks[:, :, None] - 1e-9
@@ -485,7 +482,7 @@ def standing(
     used = np.logical_or.reduce(known, axis=0)
     ballots = np.where(known[:, None], rankdata(_ten_digits(values), axis=1), np.nan)[..., used]
     by_pair = np.nanmean(ballots, axis=0)
-    tested = values[0][:, used] if metrics == 1 else by_pair
+    tested = _with_ends(values[0][:, used]) if metrics == 1 else by_pair
     p_values = wilcoxon_matrix(tested, scene[used])
     level = tested.mean(axis=1)
     worse = (p_values < 1 - CONFIDENCE) & (level[:, None] > level[None])
@@ -502,6 +499,14 @@ def standing(
         overall=friedman(tested, scene[used]) if methods > 2 else None,
         scenes=count,
     )
+
+
+def _with_ends(values: Values) -> Values:
+    """Put numbers beyond all others in place of infinite ones, for tests of signed ranks."""
+    finite = values[np.isfinite(values)]
+    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
+    far = 10 * (high - low) or 1.0
+    return np.clip(values, low - far, high + far)
 
 
 def _ten_digits(values: Values) -> Values:

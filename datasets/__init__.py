@@ -20,7 +20,7 @@ from fusebench.datasets._base import (
 )
 from fusebench.datasets._check import Check, CheckedPair, Finding, check, open_folders, summary
 from fusebench.datasets._downloads import Download, downloads
-from fusebench.datasets._records import RECORDS, dataset_folder, register_records
+from fusebench.datasets._records import RECORDS, dataset_folder, register_records, without_images
 
 register_records()
 
@@ -48,4 +48,5 @@ __all__ = [
     "pair_facts",
     "summary",
     "verify",
+    "without_images",
 ]

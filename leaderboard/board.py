@@ -422,7 +422,9 @@ def ranking(
     for record in records:
         expected = evaluation.referenced if record.needs == "reference" else evaluation.pairs
         found = [means.get((c, record.slug), _NOTHING) for c in complete]
-        counts = bool(complete) and all(cell.n == expected > 0 for cell in found)
+        counts = bool(complete) and all(
+            cell.n == expected > 0 and cell.mean is not None for cell in found
+        )
         if counts:
             ranks = rankdata([_badness(cell.mean, record) for cell in found], method="average")
             places[record.slug] = dict(zip(complete, ranks.tolist(), strict=True))
@@ -480,7 +482,7 @@ def with_certainty(store: Store, ranking: Ranking) -> Ranking:
             _letter(number) for number, group in enumerate(found.groups) if i in group
         )
         cells = {
-            m.slug: replace(line.cells[m.slug], low=float(low[k, i]), high=float(high[k, i]))
+            m.slug: replace(line.cells[m.slug], low=_bound(low[k, i]), high=_bound(high[k, i]))
             for k, m in enumerate(counted)
         }
         certainty = Certainty(
@@ -499,6 +501,10 @@ def with_certainty(store: Store, ranking: Ranking) -> Ranking:
         )
     rest = ranking.lines[len(ranked) :]
     return replace(ranking, lines=(*lines, *rest), caution=caution, standing=found)
+
+
+def _bound(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 @dataclass(frozen=True)
@@ -551,9 +557,9 @@ def win_rates(scores: PairValues, labels: Iterable[str]) -> pd.DataFrame:
     index = [scores.labels.index(label) for label in chosen]
     signs = np.array([1.0 if m.direction == "higher" else -1.0 for m in scores.metrics])
     good = signs[:, None, None] * scores.values[:, index]
-    difference = good[:, :, None] - good[:, None]
-    known = np.isfinite(difference)
-    won = ((difference > 0) + 0.5 * (difference == 0)) * known
+    row, column = good[:, :, None], good[:, None]
+    known = ~(np.isnan(row) | np.isnan(column))
+    won = (row > column) + 0.5 * (row == column)
     rates = won.sum(axis=(0, 3)) / np.maximum(known.sum(axis=(0, 3)), 1)
     np.fill_diagonal(rates, np.nan)
     return pd.DataFrame(rates, index=chosen, columns=chosen)
@@ -894,7 +900,8 @@ def _means(
     by_key = {(c.entry_id, c.device): c for c in competitors}
     with store.engine.connect() as connection:
         return {
-            (by_key[entry_id, device], metric): Cell(None if n == 0 else float(mean), n, None)
+            # Infinite values of both signs have no mean.
+            (by_key[entry_id, device], metric): Cell(None if mean is None else mean, n, None)
             for entry_id, device, metric, mean, n in connection.execute(statement)
             # A run may have added a competitor since they were listed.
             if (entry_id, device) in by_key

@@ -66,6 +66,7 @@ from fusebench.methods import (
     ydtr,
 )
 from fusebench.methods._base import METHODS, LoadedMethod, load
+from fusebench.methods._weights import known_digests
 
 __all__ = [
     "METHODS",
@@ -97,6 +98,7 @@ __all__ = [
     "hybrid_msd",
     "ifcnn",
     "ifevip",
+    "known_digests",
     "latlrr",
     "liu_cnn",
     "load",

@@ -12,8 +12,9 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -113,10 +114,23 @@ class WeightFiles:
     @property
     def digest(self) -> str | None:
         """sha256 of the file used; of the digests, in order of names, where there are several."""
-        digests = [digest for _, digest in sorted(self._used.items())]
-        if len(digests) < 2:
-            return digests[0] if digests else None
-        return hashlib.sha256("".join(digests).encode()).hexdigest()
+        return _joint_digest([digest for _, digest in sorted(self._used.items())])
+
+
+def _joint_digest(digests: Sequence[str]) -> str | None:
+    if len(digests) < 2:
+        return digests[0] if digests else None
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def known_digests(record: Method) -> set[str]:
+    """Give every digest that `WeightFiles.digest` can have for the sets of a record."""
+    found = set()
+    for weights in record.weights:
+        digests = [file.sha256 for file in sorted(weights.files, key=lambda file: file.name)]
+        for count in range(1, len(digests) + 1):
+            found |= {_joint_digest(chosen) for chosen in combinations(digests, count)}
+    return {digest for digest in found if digest is not None}
 
 
 def choose(record: Method, given: str | None) -> WeightFiles:

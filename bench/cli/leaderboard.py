@@ -20,10 +20,24 @@ def leaderboard(
     host: Annotated[str, typer.Option(help="Address to serve on; 0.0.0.0 is all.")] = "localhost",
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ) -> None:
-    """Browse rankings, images and methods; runs the demo first if there are no results yet."""
-    from fusebench import leaderboard as package
-    from fusebench.bench.store import Store, database_exists, default_url, full_url
+    """Browse rankings, images and methods.
 
+    Without a database in this folder it shows the published results, where fusebench came with
+    some, and otherwise runs the demo first.
+    """
+    from fusebench import leaderboard as package
+    from fusebench.bench.published import has_published
+    from fusebench.bench.store import PUBLISHED, Store, database_exists, default_url, full_url
+
+    own = db or os.environ.get("FUSEBENCH_DB")
+    if not own and not database_exists(default_url()) and has_published():
+        console(stderr=True).print(
+            "No results in this folder yet: these are the published ones "
+            "('fusebench run demo' makes some of your own).",
+            markup=False,
+            highlight=False,
+        )
+        db = PUBLISHED
     url = full_url(db) if db else default_url()
     if not database_exists(url):
         _run_demo(url)
