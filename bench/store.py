@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from threading import Lock
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 from alembic import command
@@ -59,8 +61,12 @@ DEFAULT_DATABASE = "fusebench.db"
 PUBLISHED = "published"
 """Stands for the results that the package ships, wherever a database is named."""
 EntryKind = Literal["method", "folder", "callable"]
+T = TypeVar("T")
 ScoreKey = tuple[str, int]
 """Slug and version of a metric."""
+
+# Things remembered of one database, of up to some megabytes each.
+_REMEMBERED = 200
 
 # Any number will do, as long as every fusebench asks PostgreSQL for the same lock.
 _MIGRATION_LOCK = 72_616_301
@@ -206,6 +212,9 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._memory: OrderedDict[Hashable, Any] = OrderedDict()
+        self._memory_of: str | None = None
+        self._lock = Lock()
 
     # -- opening ------------------------------------------------------------------------------
 
@@ -459,6 +468,59 @@ class Store:
         """Run a query and give its rows as a table."""
         with self.engine.connect() as connection:
             return pd.read_sql(statement, connection)
+
+    def rows(self, statement: Select[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Run a query for many plain numbers and texts, as fast as the driver gives them."""
+        with self.engine.connect() as connection:
+            # SQLAlchemy's own rows would take longer to make than SQLite takes to read them.
+            found: list[tuple[Any, ...]] = connection.execute(statement).cursor.fetchall()
+            return found
+
+    def version(self) -> str | None:
+        """Tell the present content of a SQLite file from any other; None for servers."""
+        address = self.engine.url
+        if address.get_backend_name() != "sqlite":
+            return None
+        facts = []
+        for ending in ("", "-wal"):
+            try:
+                found = Path(f"{address.database}{ending}").stat()
+            except FileNotFoundError:
+                continue
+            facts.append(f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}")
+        return " ".join(facts)
+
+    def remember(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Give what was made of the same content before, or make it.
+
+        Of servers nothing is remembered, because their content may have changed.
+
+        Parameters
+        ----------
+        key : hashable
+            What was made, of what.
+        make : callable
+            Its result is shared, and must not be changed.
+        """
+        version = self.version()
+        if version is None:
+            return make()
+        with self._lock:
+            if self._memory_of != version:
+                self._memory.clear()
+                self._memory_of = version
+            if key in self._memory:
+                self._memory.move_to_end(key)
+                found: T = self._memory[key]
+                return found
+        # Without the lock: two threads may make the same, but none waits for another thing.
+        made = make()
+        with self._lock:
+            if self._memory_of == version:
+                self._memory[key] = made
+                while len(self._memory) > _REMEMBERED:
+                    self._memory.popitem(last=False)
+        return made
 
     def count(self, table: type[Base], *where: ColumnElement[bool]) -> int:
         """Count the rows of a table."""
