@@ -530,6 +530,12 @@ class Resampled:
     low: Values
     high: Values
 
+    def of(self, methods: NDArray[np.intp]) -> Resampled:
+        """Give the same methods in another order."""
+        return Resampled(
+            self.ranks[:, methods], self.ballots[methods], self.low[methods], self.high[methods]
+        )
+
 
 def resampled(
     badness: ArrayLike, scenes: ArrayLike, *, resamples: int = 2000, seed: int = 0
@@ -617,7 +623,9 @@ def standing_of(parts: Sequence[Resampled], scenes: ArrayLike, values: ArrayLike
     """
     scene = np.asarray(scenes, dtype=str)
     # Sums of ranks are halves, and so exact.
-    ranks = np.sum([part.ranks for part in parts], axis=0, dtype=np.float64)
+    ranks: Values = np.zeros(parts[0].ranks.shape)
+    for part in parts:
+        ranks += part.ranks
     methods = ranks.shape[1]
     winners = ranks[1:] == ranks[1:].min(axis=1, keepdims=True)
     ranks /= len(parts)

@@ -473,8 +473,7 @@ class Store:
         """Run a query for many plain numbers and texts, as fast as the driver gives them."""
         with self.engine.connect() as connection:
             # SQLAlchemy's own rows would take longer to make than SQLite takes to read them.
-            found: list[tuple[Any, ...]] = connection.execute(statement).cursor.fetchall()
-            return found
+            return list(connection.execute(statement).cursor.fetchall())
 
     def version(self) -> str | None:
         """Tell the present content of a SQLite file from any other; None for servers."""

@@ -434,7 +434,8 @@ def ranking(
         present = {metric for _, metric in means}
         records = [r for r in records if r.slug in present]
     complete = [c for c in competitors if c.pairs == evaluation.pairs]
-    places: dict[str, dict[Competitor, float]] = {}
+    ranks: dict[str, dict[Competitor, float]] = {}
+    places: dict[str, dict[Competitor, int]] = {}
     columns = []
     for record in records:
         expected = evaluation.referenced if record.needs == "reference" else evaluation.pairs
@@ -443,11 +444,13 @@ def ranking(
             cell.n == expected > 0 and cell.mean is not None for cell in found
         )
         if counts:
-            ranks = rankdata([_badness(cell.mean, record) for cell in found], method="average")
-            places[record.slug] = dict(zip(complete, ranks.tolist(), strict=True))
+            bad = [_badness(cell.mean, record) for cell in found]
+            ranks[record.slug] = dict(zip(complete, rankdata(bad).tolist(), strict=True))
+            best = rankdata(bad, method="min").astype(int).tolist()
+            places[record.slug] = dict(zip(complete, best, strict=True))
         columns.append(Column(record, expected, counts))
     mean_ranks = {
-        c: sum(place[c] for place in places.values()) / len(places) for c in complete if places
+        c: sum(rank[c] for rank in ranks.values()) / len(ranks) for c in complete if ranks
     }
     lines = [
         Line(
@@ -458,7 +461,7 @@ def ranking(
             mean_rank=mean_ranks.get(c),
             cells={
                 r.slug: replace(
-                    means.get((c, r.slug), _NOTHING), place=_place(places.get(r.slug, {}), c)
+                    means.get((c, r.slug), _NOTHING), place=places.get(r.slug, {}).get(c)
                 )
                 for r in records
             },
@@ -492,17 +495,18 @@ def with_certainty(store: Store, ranking: Ranking) -> Ranking:
         return ranking
     signs = np.array([-1.0 if m.direction == "higher" else 1.0 for m in counted])
     rows = grid.rows([line.competitor for line in ranked])
-    values = [
-        sign * _matrix(store, grid, ranking.protocol, m).values[rows]
-        for sign, m in zip(signs, counted, strict=True)
-    ]
+    # In one order, whatever the ranking: another choice of metrics needs the same of each metric.
+    ordered = np.sort(rows)
+    place = np.searchsorted(ordered, rows)
 
-    def part(number: int) -> Resampled:
-        # Another choice of metrics needs the same of each metric.
-        key = ("resampled", grid.key, ranking.protocol, counted[number].slug, rows.tobytes())
-        return store.remember(key, lambda: resampled(values[number], grid.scenes))
+    def part(metric: Metric, sign: float) -> Resampled:
+        key = ("resampled", grid.key, ranking.protocol, metric.slug, ordered.tobytes())
+        values = _matrix(store, grid, ranking.protocol, metric).values[ordered]
+        return store.remember(key, lambda: resampled(sign * values, grid.scenes)).of(place)
 
-    found = standing_of([part(k) for k in range(len(counted))], grid.scenes, values[0])
+    parts = [part(metric, sign) for metric, sign in zip(counted, signs, strict=True)]
+    first = signs[0] * _matrix(store, grid, ranking.protocol, counted[0]).values[rows]
+    found = standing_of(parts, grid.scenes, first)
     low, high = np.sort(signs[:, None] * np.stack([found.mean_low, found.mean_high]), axis=0)
     lines = []
     for i, line in enumerate(ranked):
@@ -1032,12 +1036,6 @@ def _badness(mean: float | None, record: Metric) -> float:
     value = math.inf if mean is None else mean
     # Ten digits: float noise must not separate methods that tie.
     return float(f"{-value if record.direction == 'higher' else value:.10g}")
-
-
-def _place(places: Mapping[Competitor, float], competitor: Competitor) -> int | None:
-    if competitor not in places:
-        return None
-    return 1 + sum(other < places[competitor] for other in places.values())
 
 
 def _median(values: Iterable[float | None]) -> float | None:
