@@ -419,8 +419,7 @@ def kendall_table(scores: Sequence[ArrayLike]) -> NDArray[np.float64]:
     values = _ten_digits(np.stack([np.asarray(s, dtype=np.float64) for s in scores]))
     first, second = (values[..., index] for index in np.triu_indices(values.shape[2], 1))
     known = ~(np.isnan(first) | np.isnan(second))
-    with np.errstate(invalid="ignore"):
-        order = np.where(first == second, 0.0, np.sign(first - second))
+    order = (first > second).astype(np.float64) - (first < second)
     # Kendall's definition for all metrics at once: scipy.stats.kendalltau, which takes two at a
     # time, would be called thousands of times.
     signs, there = np.where(known, order, 0.0), known.astype(np.float64)
@@ -666,6 +665,7 @@ def _ten_digits(values: Values) -> Values:
     """Round to ten digits: float noise must not separate methods that tie."""
     finite = np.where(np.isfinite(values), values, 0.0)
     size = np.abs(finite)
-    unit = 10.0 ** (np.floor(np.log10(np.where(size > 0, size, 1.0))) - 9)
+    # Below 1e-290 there are no ten digits to round to.
+    unit = 10.0 ** np.maximum(np.floor(np.log10(np.where(size > 0, size, 1.0))) - 9, -300)
     rounded: Values = np.where(np.isfinite(values), np.rint(finite / unit) * unit, values)
     return rounded

@@ -505,7 +505,8 @@ def code_version(facts: Mapping[str, Any]) -> str:
 
 def facts_frame(facts: Mapping[str, Any]) -> pd.DataFrame:
     """List the facts of a machine."""
-    libraries = facts.get("libraries") or {}
+    found = facts.get("libraries")
+    libraries = found if isinstance(found, dict) else {}
     cores = facts.get("cores")
     rows = {
         "Code": code_version(facts),

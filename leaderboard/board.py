@@ -282,7 +282,7 @@ class Ranking:
                     "certainty": None if line.certainty is None else asdict(line.certainty),
                     "pairs": line.competitor.pairs,
                     "failed": line.competitor.failed,
-                    "seconds": line.competitor.seconds,
+                    "seconds": finite(line.competitor.seconds),
                     "scores": {
                         slug: {
                             "mean": finite(cell.mean),

@@ -112,6 +112,8 @@ def build_site(store: Store, folder: Path) -> list[Path]:
 
 
 _MARK = ".fusebench-site"
+# Control characters and the like, which no page may hold, however they are written.
+_NOT_IN_HTML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def _rankings(store: Store, evaluations: Iterable[Evaluation]) -> list[RankingPage]:
@@ -205,6 +207,7 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _write(path: Path, template: str, context: Mapping[str, Any]) -> None:
     text = _templates().get_template(f"{template}.html.j2").render(context)
+    text = _NOT_IN_HTML.sub("\ufffd", text)
     path.write_text(text.rstrip() + "\n", encoding="utf-8")
 
 
