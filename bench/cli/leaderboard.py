@@ -58,7 +58,7 @@ def leaderboard(
         "theme.dark.primaryColor": "#3a9486",
     }
     flags = [f"--{name}={str(value).lower()}" for name, value in settings.items()]
-    command = [sys.executable, "-m", "streamlit", "run", str(app), *flags]
+    command = [sys.executable, "-m", "fusebench.leaderboard.serve", "run", str(app), *flags]
     environment = {**os.environ, "FUSEBENCH_DB": url}
     if os.name == "posix":
         # In place of this process, so that whoever stops it stops the server.
