@@ -417,18 +417,21 @@ def kendall_table(scores: Sequence[ArrayLike]) -> NDArray[np.float64]:
         Mean over the pairs on which tau is defined, in [-1, 1]; NaN where it is on none.
     """
     values = _ten_digits(np.stack([np.asarray(s, dtype=np.float64) for s in scores]))
-    first, second = (values[..., index] for index in np.triu_indices(values.shape[2], 1))
-    known = ~(np.isnan(first) | np.isnan(second))
-    order = (first > second).astype(np.float64) - (first < second)
+    above, below = np.triu_indices(values.shape[2], 1)
+    total = np.zeros((len(values), len(values)))
+    count = np.zeros((len(values), len(values)))
     # Kendall's definition for all metrics at once: scipy.stats.kendalltau, which takes two at a
-    # time, would be called thousands of times.
-    signs, there = np.where(known, order, 0.0), known.astype(np.float64)
-    agree = np.einsum("aps,bps->abp", signs, signs)
-    # How often one metric decides where the other has a value.
-    decided = np.einsum("aps,bps->abp", signs**2, there)
-    norm = np.sqrt(decided * decided.swapaxes(0, 1))
-    count = (norm > 0).sum(axis=2)
-    total = (agree / np.where(norm > 0, norm, 1.0)).sum(axis=2)
+    # time, would be called thousands of times. One image at a time, because a hundred competitors
+    # make thousands of comparisons.
+    for image in values.swapaxes(0, 1):
+        first, second = image[:, above], image[:, below]
+        there = (~(np.isnan(first) | np.isnan(second))).astype(np.float64)
+        signs = (first > second).astype(np.float64) - (first < second)
+        # How often one metric decides where the other has a value.
+        decided = signs**2 @ there.T
+        norm = np.sqrt(decided * decided.T)
+        total += signs @ signs.T / np.where(norm > 0, norm, 1.0)
+        count += norm > 0
     mean: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return mean
 

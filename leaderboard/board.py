@@ -661,21 +661,14 @@ def metric_likeness(store: Store, evaluation: Evaluation, protocol: str) -> pd.D
         Kendall's tau between each two metrics that have a value, averaged over the pairs; NaN
         where it is undefined. Rows and columns are slugs.
     """
-    scores = pair_scores(store, evaluation, "all", protocol)
-    scores = scores[scores["value"].notna()]
-    slugs = [slug for slug in METRICS.slugs if slug in set(scores["metric"])]
-    scores["competitor"] = scores["entry_id"].astype(str) + " " + scores["device"]
-    tables = scores.pivot_table(
-        index=["metric", "pair"], columns="competitor", values="value", dropna=False
-    )
-    pairs = sorted(set(scores["pair"]))
-    values = [
-        tables.loc[slug].reindex(pairs).to_numpy()
-        * (1 if METRICS[slug].direction == "higher" else -1)
-        for slug in slugs
-    ]
-    table = kendall_table(values) if slugs else np.empty((0, 0))
-    return pd.DataFrame(table, index=slugs, columns=slugs)
+    grid = _grid(store, evaluation)
+    values = {
+        m.slug: _matrix(store, grid, protocol, m).values.T * (1 if m.direction == "higher" else -1)
+        for m in METRICS
+    }
+    values = {slug: table for slug, table in values.items() if not np.isnan(table).all()}
+    table = kendall_table(list(values.values())) if values else np.empty((0, 0))
+    return pd.DataFrame(table, index=list(values), columns=list(values))
 
 
 def alike(tau: pd.DataFrame) -> list[list[str]]:
