@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
-from scipy.stats import friedmanchisquare, norm, rankdata, studentized_range, wilcoxon
+from scipy.stats import friedmanchisquare, norm, rankdata, studentized_range
 from scipy.stats import t as student
 
 from fusebench.bench.types import InputError
@@ -95,7 +96,8 @@ def paired_difference(
     -------
     PairedDifference
     """
-    difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     known = np.isfinite(difference)
     difference = difference[known]
     found = mean_interval(difference, np.asarray(scenes, dtype=str)[known], seed)
@@ -112,7 +114,7 @@ def paired_difference(
         wins=int((difference > 0).sum()),
         ties=int((difference == 0).sum()),
         losses=int((difference < 0).sum()),
-        p_value=float(wilcoxon(moved).pvalue) if len(moved) else float("nan"),
+        p_value=float(signed_rank_p_values(moved[None])[0]) if len(moved) else float("nan"),
         rank_biserial=(
             float((ranks * np.sign(moved)).sum() / ranks.sum()) if len(moved) else float("nan")
         ),
@@ -182,8 +184,8 @@ class Friedman:
         1 is best.
     critical_difference : float
         Mean ranks closer than this are not separable at 5% (Nemenyi).
-    pairwise : array, shape (M, M)
-        Nemenyi's p-values, 1 on the diagonal.
+    scenes : int
+        Number of blocks.
 
     References
     ----------
@@ -195,7 +197,18 @@ class Friedman:
     p_value: float
     mean_ranks: Values
     critical_difference: float
-    pairwise: Values
+    scenes: int
+
+    @cached_property
+    def pairwise(self) -> Values:
+        """Nemenyi's p-values ``(M, M)``, 1 on the diagonal."""
+        methods = len(self.mean_ranks)
+        # The tabulated constants of Nemenyi's test are the studentized range over the root of two.
+        unit = _unit(methods, self.scenes) / np.sqrt(2)
+        distance = np.abs(self.mean_ranks[:, None] - self.mean_ranks[None]) / unit
+        p_values: Values = studentized_range.sf(distance, methods, np.inf)
+        np.fill_diagonal(p_values, 1.0)
+        return p_values
 
 
 def friedman(badness: ArrayLike, scenes: ArrayLike) -> Friedman:
@@ -220,16 +233,97 @@ def friedman(badness: ArrayLike, scenes: ArrayLike) -> Friedman:
             f"got {methods} methods on {blocks} scenes; Friedman's test needs at least 3 on 2"
         )
     mean_ranks = rankdata(values, axis=0).mean(axis=1)
-    unit = np.sqrt(methods * (methods + 1) / (6 * blocks))
-    # The tabulated constants of Nemenyi's test are the studentized range over the root of two.
-    range_ = np.abs(mean_ranks[:, None] - mean_ranks[None]) / unit * np.sqrt(2)
-    pairwise = studentized_range.sf(range_, methods, np.inf)
-    np.fill_diagonal(pairwise, 1.0)
-    limit = studentized_range.ppf(CONFIDENCE, methods, np.inf) / np.sqrt(2) * unit
+    limit = _limit(methods) * _unit(methods, blocks)
     if (values == values[:1]).all():
-        return Friedman(0.0, 1.0, mean_ranks, float(limit), pairwise)
+        return Friedman(0.0, 1.0, mean_ranks, limit, blocks)
     statistic, p_value = friedmanchisquare(*values)
-    return Friedman(float(statistic), float(p_value), mean_ranks, float(limit), pairwise)
+    return Friedman(float(statistic), float(p_value), mean_ranks, limit, blocks)
+
+
+def _unit(methods: int, scenes: int) -> float:
+    """Give the standard error of a difference of mean ranks."""
+    return float(np.sqrt(methods * (methods + 1) / (6 * scenes)))
+
+
+@lru_cache
+def _limit(methods: int) -> float:
+    """Give the constant of Nemenyi's test at 5%."""
+    return float(studentized_range.ppf(CONFIDENCE, methods, np.inf) / np.sqrt(2))
+
+
+def signed_rank_p_values(differences: ArrayLike) -> Values:
+    """Test by Wilcoxon's signed ranks whether differences are centred at zero, many tests at once.
+
+    Zeros are left out. Up to 50 differences without ties in size, and up to 13 with ties, the
+    distribution is exact; otherwise it is normal, corrected for ties. These are the choices of
+    `scipy.stats.wilcoxon` 1.17, which takes one test at a time where numbers of zeros differ.
+
+    Parameters
+    ----------
+    differences : array, shape (T, N)
+        N differences for each of T tests; finite.
+
+    Returns
+    -------
+    array, shape (T,)
+        Two-sided p-values; 1 where all differences are zero.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    p_values = np.ones(len(values))
+    counts = np.count_nonzero(values, axis=1)
+    for count in np.unique(counts[counts > 0]):
+        tests = np.flatnonzero(counts == count)
+        moved = values[tests]
+        moved = moved[moved != 0].reshape(len(tests), count)
+        size = np.abs(moved)
+        ranks = rankdata(size, axis=1)
+        plus = np.where(moved > 0, ranks, 0.0).sum(axis=1)
+        ordered = np.sort(size, axis=1)
+        tied = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+        exact = np.full(len(tests), count <= _EXACT_TIED) | ((count <= _EXACT) & ~tied)
+        if exact.any():
+            p_values[tests[exact]] = _exact_signed_ranks(ranks[exact], plus[exact], tied[exact])
+        if not exact.all():
+            rest = ~exact
+            # The sum of squared ranks holds the correction for ties.
+            spread = np.sqrt((ranks[rest] ** 2).sum(axis=1) / 4)
+            z = (plus[rest] - count * (count + 1) / 4) / spread
+            p_values[tests[rest]] = 2 * norm.sf(np.abs(z))
+    return p_values
+
+
+# Most differences for which all signs are counted, without ties and with them.
+_EXACT, _EXACT_TIED = 50, 13
+
+
+def _exact_signed_ranks(ranks: Values, plus: Values, tied: NDArray[np.bool_]) -> Values:
+    """Give two-sided p-values by the distribution of rank sums over all signs."""
+    if not tied.any():
+        # Without ties all tests have one distribution.
+        shares = _rank_sums(ranks[:1])
+        shares = np.broadcast_to(shares, (len(ranks), shares.shape[1]))
+    else:
+        shares = _rank_sums(ranks)
+    place = np.arange(shares.shape[1])
+    reached = np.rint(2 * plus)[:, None]
+    below = np.where(place <= reached, shares, 0.0).sum(axis=1)
+    above = np.where(place >= reached, shares, 0.0).sum(axis=1)
+    p_values: Values = np.minimum(1.0, 2 * np.minimum(below, above))
+    return p_values
+
+
+def _rank_sums(ranks: Values) -> Values:
+    """Give the probability of each sum of positive ranks; twice the sum is the index."""
+    doubled = np.rint(2 * np.sort(ranks, axis=1)).astype(np.intp)
+    count = ranks.shape[1]
+    shares = np.zeros((len(ranks), count * (count + 1) + 1))
+    shares[:, 0] = 1.0
+    columns = np.arange(shares.shape[1])
+    for step in doubled.T:
+        source = columns - step[:, None]
+        moved = np.take_along_axis(shares, np.maximum(source, 0), axis=1)
+        shares = 0.5 * (shares + np.where(source >= 0, moved, 0.0))
+    return shares
 
 
 def wilcoxon_matrix(values: ArrayLike, scenes: ArrayLike) -> Values:
@@ -249,11 +343,10 @@ def wilcoxon_matrix(values: ArrayLike, scenes: ArrayLike) -> Values:
     """
     means = scene_means(np.asarray(values, dtype=np.float64), np.asarray(scenes, dtype=str))
     first, second = np.triu_indices(len(means), 1)
-    raw = []
-    for i, j in zip(first, second, strict=True):
-        moved = means[i] - means[j]
-        moved = moved[moved != 0]
-        raw.append(wilcoxon(moved).pvalue if len(moved) else 1.0)
+    raw = np.ones(len(first))
+    # In parts, so that the differences of hundreds of methods need little memory.
+    for part in np.array_split(np.arange(len(first)), 1 + len(first) * means.shape[1] // 10**6):
+        raw[part] = signed_rank_p_values(means[first[part]] - means[second[part]])
     matrix = np.ones((len(means), len(means)))
     matrix[first, second] = matrix[second, first] = holm(raw)
     return matrix
@@ -309,21 +402,6 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     return corrected
 
 
-def _interval(
-    values: NDArray[np.float64], scene: NDArray[np.intp], generator: np.random.Generator
-) -> tuple[float, float]:
-    """Percentile interval of the mean over resampled scenes."""
-    count = int(scene.max()) + 1 if len(scene) else 0
-    if count < 2:
-        return float("nan"), float("nan")
-    totals = np.bincount(scene, weights=values, minlength=count)
-    sizes = np.bincount(scene, minlength=count)
-    drawn = generator.integers(count, size=(RESAMPLES, count))
-    means = totals[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
-
-
 def kendall_table(scores: Sequence[ArrayLike]) -> NDArray[np.float64]:
     """Say how alike metrics rank: Kendall's tau-b between each two, averaged over images.
 
@@ -339,19 +417,21 @@ def kendall_table(scores: Sequence[ArrayLike]) -> NDArray[np.float64]:
         Mean over the pairs on which tau is defined, in [-1, 1]; NaN where it is on none.
     """
     values = _ten_digits(np.stack([np.asarray(s, dtype=np.float64) for s in scores]))
-    first, second = (values[..., index] for index in np.triu_indices(values.shape[2], 1))
-    known = ~(np.isnan(first) | np.isnan(second))
-    with np.errstate(invalid="ignore"):
-        order = np.where(first == second, 0.0, np.sign(first - second))
+    above, below = np.triu_indices(values.shape[2], 1)
+    total = np.zeros((len(values), len(values)))
+    count = np.zeros((len(values), len(values)))
     # Kendall's definition for all metrics at once: scipy.stats.kendalltau, which takes two at a
-    # time, would be called thousands of times.
-    signs, there = np.where(known, order, 0.0), known.astype(np.float64)
-    agree = np.einsum("aps,bps->abp", signs, signs)
-    # How often one metric decides where the other has a value.
-    decided = np.einsum("aps,bps->abp", signs**2, there)
-    norm = np.sqrt(decided * decided.swapaxes(0, 1))
-    count = (norm > 0).sum(axis=2)
-    total = (agree / np.where(norm > 0, norm, 1.0)).sum(axis=2)
+    # time, would be called thousands of times. One image at a time, because a hundred competitors
+    # make thousands of comparisons.
+    for image in values.swapaxes(0, 1):
+        first, second = image[:, above], image[:, below]
+        there = (~(np.isnan(first) | np.isnan(second))).astype(np.float64)
+        signs = (first > second).astype(np.float64) - (first < second)
+        # How often one metric decides where the other has a value.
+        decided = signs**2 @ there.T
+        norm = np.sqrt(decided * decided.T)
+        total += signs @ signs.T / np.where(norm > 0, norm, 1.0)
+        count += norm > 0
     mean: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return mean
 
@@ -406,7 +486,8 @@ class Standing:
     groups : list of tuple of int
         See `tie_groups`.
     mean_low, mean_high : array, shape (K, M)
-        95% interval of each mean over pairs (see `mean_interval`), of the given values.
+        95% interval of each mean over pairs (see `mean_interval`), of the given values; NaN where
+        the mean may be infinite.
     overall : Friedman or None
         Friedman's and Nemenyi's tests on the same values as `p_values`; None for two methods.
     scenes : int
@@ -432,6 +513,78 @@ class Standing:
     scenes: int
 
 
+@dataclass(frozen=True)
+class Resampled:
+    """What one metric says of several methods, on the scenes as they are and on resamples.
+
+    Attributes
+    ----------
+    ranks : array, shape (1 + R, M)
+        By the mean over pairs, 1 being best: of all scenes, then of each resample.
+    ballots : array, shape (M, N)
+        Within each pair; NaN where the metric is undefined.
+    low, high : array, shape (M,)
+        95% interval of the mean; NaN where the mean may be infinite.
+    """
+
+    ranks: NDArray[np.float32]
+    ballots: NDArray[np.float32]
+    low: Values
+    high: Values
+
+    def of(self, methods: NDArray[np.intp]) -> Resampled:
+        """Give the same methods in another order."""
+        return Resampled(
+            self.ranks[:, methods], self.ballots[methods], self.low[methods], self.high[methods]
+        )
+
+
+def resampled(
+    badness: ArrayLike, scenes: ArrayLike, *, resamples: int = 2000, seed: int = 0
+) -> Resampled:
+    """Rank several methods by one metric, on the scenes as they are and on resamples of them.
+
+    Parameters
+    ----------
+    badness : array, shape (M, N)
+        One value a method and pair, smaller being better. NaN is undefined on that pair, and then
+        for every method.
+    scenes : array, shape (N,)
+        Scene, sequence or patient of each pair; at least 2.
+    resamples, seed : int
+        Of the bootstrap; equal ones draw the same scenes for every metric.
+    """
+    values = np.asarray(badness, dtype=np.float64)
+    known = np.logical_and.reduce(~np.isnan(values), axis=0)
+    if not known.any():
+        raise InputError("got a metric that is undefined on every pair; leave it out")
+    _, scene = np.unique(np.asarray(scenes, dtype=str), return_inverse=True)
+    count = int(scene.max()) + 1
+    member = np.zeros((len(scene), count))
+    member[np.arange(len(scene)), scene] = known
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
+    weights = np.concatenate([np.ones((1, count)), drawn])
+    weight = (weights @ member.sum(axis=0))[:, None]
+    total = np.where(known & np.isfinite(values), values, 0.0) @ member
+    # A resample may hold no scene on which a metric is defined: there all methods tie.
+    means = np.where(weight > 0, weights @ total.T, 0.0) / np.where(weight > 0, weight, 1.0)
+    for end in (-np.inf, np.inf):
+        # An infinite value makes every mean infinite that it is part of: sums cannot hold them.
+        if (values == end).any():
+            means = np.where(weights @ ((values == end) @ member).T > 0, end, means)
+    defined = means[1:][weight[1:, 0] > 0]
+    bounded = np.logical_and.reduce(np.isfinite(defined), axis=0)
+    limits = np.full((2, len(values)), np.nan)
+    limits[:, bounded] = np.percentile(defined[:, bounded], [100 * q for q in tails(count)], axis=0)
+    return Resampled(
+        # Ranks are halves, which 32 bits hold exactly.
+        ranks=rankdata(_ten_digits(means), axis=1).astype(np.float32),
+        ballots=np.where(known, rankdata(_ten_digits(values), axis=0), np.nan).astype(np.float32),
+        low=limits[0],
+        high=limits[1],
+    )
+
+
 def standing(
     badness: ArrayLike, scenes: ArrayLike, *, resamples: int = 2000, seed: int = 0
 ) -> Standing | None:
@@ -440,8 +593,8 @@ def standing(
     Parameters
     ----------
     badness : array, shape (K, M, N)
-        One value a metric, method and pair, smaller being better. Values that are not finite are
-        undefined on that pair; a metric must leave the same pairs undefined for every method.
+        One value a metric, method and pair, smaller being better. NaN is undefined on that pair;
+        a metric must leave the same pairs undefined for every method.
     scenes : array, shape (N,)
         Scene, sequence or patient of each pair.
     resamples, seed : int
@@ -453,39 +606,38 @@ def standing(
         None where there are fewer than 2 methods or 2 scenes.
     """
     values = np.asarray(badness, dtype=np.float64)
-    _, scene = np.unique(np.asarray(scenes, dtype=str), return_inverse=True)
-    metrics, methods, pairs = values.shape
-    count = int(scene.max()) + 1 if pairs else 0
-    if methods < 2 or count < 2 or not metrics:
+    if not len(values) or values.shape[1] < 2 or len(np.unique(np.asarray(scenes))) < 2:
         return None
-    known = np.logical_and.reduce(np.isfinite(values), axis=1)
-    if not np.all(known.any(axis=1)):
-        raise InputError("got a metric that is undefined on every pair; leave it out")
-    member = np.zeros((pairs, count))
-    member[np.arange(pairs), scene] = 1
-    totals = np.where(known[:, None], values, 0.0) @ member
-    sizes = known.astype(np.float64) @ member
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
-    weights = np.concatenate([np.ones((1, count)), drawn])
-    ranks = np.zeros((len(weights), methods))
-    limits = np.zeros((2, metrics, methods))
-    percentiles = [100 * q for q in tails(count)]
-    for k, (total, size) in enumerate(zip(totals, sizes, strict=True)):
-        weight = (weights @ size)[:, None]
-        # A resample may hold no scene on which a metric is defined: there all methods tie.
-        means = np.where(weight > 0, weights @ total.T, 0.0) / np.where(weight > 0, weight, 1.0)
-        ranks += rankdata(_ten_digits(means), axis=1)
-        defined = means[1:][weight[1:, 0] > 0]
-        limits[:, k] = np.percentile(defined, percentiles, axis=0)
-    ranks /= metrics
-    # Ranks are halves over a number of metrics: what differs by less is noise of the sum.
-    better = ranks[:, None, :] < ranks[:, :, None] - 1e-9
-    place = 1 + better.sum(axis=2)
-    winners = place[1:] == 1
-    used = np.logical_or.reduce(known, axis=0)
-    ballots = np.where(known[:, None], rankdata(_ten_digits(values), axis=1), np.nan)[..., used]
-    by_pair = np.nanmean(ballots, axis=0)
-    tested = values[0][:, used] if metrics == 1 else by_pair
+    parts = [resampled(v, scenes, resamples=resamples, seed=seed) for v in values]
+    return standing_of(parts, scenes, values[0])
+
+
+def standing_of(parts: Sequence[Resampled], scenes: ArrayLike, values: ArrayLike) -> Standing:
+    """Say how sure the order by several metrics is, each of which was resampled; see `standing`.
+
+    Parameters
+    ----------
+    parts : sequence of Resampled
+        One for each metric, of the same methods, pairs, resamples and seed.
+    scenes : array, shape (N,)
+    values : array, shape (M, N)
+        Badness by the first metric: where it is the only one, tests see values, not ranks.
+    """
+    scene = np.asarray(scenes, dtype=str)
+    # Sums of ranks are halves, and so exact.
+    ranks: Values = np.zeros(parts[0].ranks.shape)
+    for part in parts:
+        ranks += part.ranks
+    methods = ranks.shape[1]
+    winners = ranks[1:] == ranks[1:].min(axis=1, keepdims=True)
+    ranks /= len(parts)
+    ballots = np.stack([part.ballots for part in parts]).astype(np.float64)
+    used = ~np.isnan(ballots[:, 0]).all(axis=0)
+    ballots = ballots[..., used]
+    if len(parts) == 1:
+        tested = _with_ends(np.asarray(values, dtype=np.float64)[:, used])
+    else:
+        tested = np.nanmean(ballots, axis=0)
     p_values = wilcoxon_matrix(tested, scene[used])
     level = tested.mean(axis=1)
     worse = (p_values < 1 - CONFIDENCE) & (level[:, None] > level[None])
@@ -497,17 +649,26 @@ def standing(
         first=(winners / winners.sum(axis=1, keepdims=True)).mean(axis=0),
         p_values=p_values,
         groups=tie_groups(np.argsort(ranks[0], kind="stable"), p_values),
-        mean_low=limits[0],
-        mean_high=limits[1],
+        mean_low=np.stack([part.low for part in parts]),
+        mean_high=np.stack([part.high for part in parts]),
         overall=friedman(tested, scene[used]) if methods > 2 else None,
-        scenes=count,
+        scenes=len(np.unique(scene)),
     )
+
+
+def _with_ends(values: Values) -> Values:
+    """Put numbers beyond all others in place of infinite ones, for tests of signed ranks."""
+    finite = values[np.isfinite(values)]
+    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
+    far = 10 * (high - low) or 1.0
+    return np.clip(values, low - far, high + far)
 
 
 def _ten_digits(values: Values) -> Values:
     """Round to ten digits: float noise must not separate methods that tie."""
     finite = np.where(np.isfinite(values), values, 0.0)
     size = np.abs(finite)
-    unit = 10.0 ** (np.floor(np.log10(np.where(size > 0, size, 1.0))) - 9)
+    # Below 1e-290 there are no ten digits to round to.
+    unit = 10.0 ** np.maximum(np.floor(np.log10(np.where(size > 0, size, 1.0))) - 9, -300)
     rounded: Values = np.where(np.isfinite(values), np.rint(finite / unit) * unit, values)
     return rounded

@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from threading import Lock
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 from alembic import command
@@ -55,9 +58,15 @@ from fusebench.bench.types import InputError, MissingDataError
 from fusebench.datasets import Dataset, PairFacts, dataset_digest
 
 DEFAULT_DATABASE = "fusebench.db"
+PUBLISHED = "published"
+"""Stands for the results that the package ships, wherever a database is named."""
 EntryKind = Literal["method", "folder", "callable"]
+T = TypeVar("T")
 ScoreKey = tuple[str, int]
 """Slug and version of a metric."""
+
+# Things remembered of one database, of up to some megabytes each.
+_REMEMBERED = 200
 
 # Any number will do, as long as every fusebench asks PostgreSQL for the same lock.
 _MIGRATION_LOCK = 72_616_301
@@ -94,7 +103,7 @@ class Entry:
     @property
     def digest(self) -> str:
         """sha256 of everything that identifies the entry."""
-        return _digest(
+        return json_digest(
             [
                 self.kind,
                 self.slug,
@@ -159,7 +168,20 @@ def default_url() -> str:
 
 
 def full_url(url: str) -> str:
-    """Turn the path of a SQLite file into a URL, and leave a URL as it is."""
+    """Turn the path of a SQLite file into a URL, and leave a URL as it is.
+
+    ``published`` becomes a file with the results that the package ships.
+
+    Raises
+    ------
+    MissingDataError
+        If it ships none.
+    """
+    if url == PUBLISHED:
+        # It fills a database with them, and so needs this module.
+        from fusebench.bench.published import published_database
+
+        url = str(published_database())
     return url if "://" in url else f"sqlite:///{url}"
 
 
@@ -190,6 +212,9 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._memory: OrderedDict[Hashable, Any] = OrderedDict()
+        self._memory_of: str | None = None
+        self._lock = Lock()
 
     # -- opening ------------------------------------------------------------------------------
 
@@ -212,13 +237,19 @@ class Store:
             If the URL is wrong, the server does not answer, the file is no database, or a newer
             version of fusebench wrote it.
         """
-        url = full_url(url or default_url())
+        if create and (url or os.environ.get("FUSEBENCH_DB")) == PUBLISHED:
+            raise InputError(
+                "the published results are only read; add them to a database of yours with "
+                "'fusebench submit merge published --db FILE.db'"
+            )
+        url = full_url(url) if url else default_url()
         address = _parse(url)
         if address.get_backend_name() == "sqlite":
             path = Path(str(address.database))
             if not create and not path.is_file():
                 raise MissingDataError(
-                    f"no results yet: {path} does not exist; make it with 'fusebench run demo'"
+                    f"no results yet: {path} does not exist; make it with 'fusebench run demo', "
+                    f"or see the published ones with '--db {PUBLISHED}'"
                 )
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -280,7 +311,7 @@ class Store:
 
     def add_environment(self, facts: Mapping[str, Any]) -> int:
         """Store the facts of a machine once, and give their id."""
-        values = {"digest": _digest(facts), "facts": dict(facts)}
+        values = {"digest": json_digest(facts), "facts": dict(facts)}
         with self.write() as connection:
             return _get_or_add(connection, EnvironmentRow, values, ["digest"])
 
@@ -292,6 +323,28 @@ class Store:
             )
             return int(connection.execute(statement.returning(RunRow.id)).scalar_one())
 
+    def add_run(
+        self,
+        name: str,
+        workers: int,
+        environment_id: int,
+        started: datetime,
+        finished: datetime | None,
+    ) -> int:
+        """Store a run of another database once, and give its id."""
+        values = {
+            "name": name,
+            "workers": workers,
+            "environment_id": environment_id,
+            "started": started,
+        }
+        with self.write() as connection:
+            found = connection.execute(select(RunRow.id).filter_by(**values).limit(1)).scalar()
+            if found is None:
+                statement = insert(RunRow).values(**values, finished=finished)
+                found = connection.execute(statement.returning(RunRow.id)).scalar_one()
+            return int(found)
+
     def finish_run(self, run_id: int) -> None:
         """Note that a run came to its end."""
         with self.write() as connection:
@@ -301,46 +354,24 @@ class Store:
 
     def add_dataset(self, dataset: Dataset, facts: Sequence[PairFacts]) -> dict[str, int]:
         """Store a dataset and its pairs once, and give the id of each key."""
-        values = {
-            "name": dataset.name,
-            "title": dataset.info.title,
-            "version": dataset.info.version,
-            "digest": dataset_digest(facts),
-            "root": None if dataset.root is None else str(dataset.root.resolve()),
-        }
+        root = None if dataset.root is None else str(dataset.root.resolve())
+        info = dataset.info
         with self.write() as connection:
-            dataset_id = _get_or_add(connection, DatasetRow, values, ["name", "version", "digest"])
+            dataset_id, ids = _add_pairs(connection, dataset.name, info.title, info.version, facts)
             # Where the images lie is no part of what they are: the last place seen is kept.
             connection.execute(
                 update(DatasetRow)
-                .where(
-                    DatasetRow.id == dataset_id, DatasetRow.root.is_distinct_from(values["root"])
-                )
-                .values(root=values["root"])
+                .where(DatasetRow.id == dataset_id, DatasetRow.root.is_distinct_from(root))
+                .values(root=root)
             )
-            known = select(PairRow.key, PairRow.id).where(PairRow.dataset_id == dataset_id)
-            ids = {row.key: row.id for row in connection.execute(known)}
-            for f in facts:
-                if f.key not in ids:
-                    ids[f.key] = _get_or_add(
-                        connection,
-                        PairRow,
-                        {
-                            "dataset_id": dataset_id,
-                            "key": f.key,
-                            "task": f.task,
-                            "scene": f.scene,
-                            "height": f.height,
-                            "width": f.width,
-                            "a_channels": f.a_channels,
-                            "b_channels": f.b_channels,
-                            "a_digest": f.a_digest,
-                            "b_digest": f.b_digest,
-                            "reference_digest": f.reference_digest,
-                        },
-                        ["dataset_id", "key"],
-                    )
         return ids
+
+    def add_pairs(
+        self, name: str, title: str, version: int, facts: Sequence[PairFacts]
+    ) -> tuple[int, dict[str, int]]:
+        """Store pairs whose images may lie anywhere; give the dataset's id, and theirs by key."""
+        with self.write() as connection:
+            return _add_pairs(connection, name, title, version, facts)
 
     def add_entry(self, entry: Entry) -> int:
         """Store a competitor once, and give its id."""
@@ -438,11 +469,90 @@ class Store:
         with self.engine.connect() as connection:
             return pd.read_sql(statement, connection)
 
+    def rows(self, statement: Select[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Run a query for many plain numbers and texts, as fast as the driver gives them."""
+        with self.engine.connect() as connection:
+            # SQLAlchemy's own rows would take longer to make than SQLite takes to read them.
+            return list(connection.execute(statement).cursor.fetchall())
+
+    def version(self) -> str | None:
+        """Tell the present content of a SQLite file from any other; None for servers."""
+        address = self.engine.url
+        if address.get_backend_name() != "sqlite":
+            return None
+        facts = []
+        for ending in ("", "-wal"):
+            try:
+                found = Path(f"{address.database}{ending}").stat()
+            except FileNotFoundError:
+                continue
+            facts.append(f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}")
+        return " ".join(facts)
+
+    def remember(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Give what was made of the same content before, or make it.
+
+        Of servers nothing is remembered, because their content may have changed.
+
+        Parameters
+        ----------
+        key : hashable
+            What was made, of what.
+        make : callable
+            Its result is shared, and must not be changed.
+        """
+        version = self.version()
+        if version is None:
+            return make()
+        with self._lock:
+            if self._memory_of != version:
+                self._memory.clear()
+                self._memory_of = version
+            if key in self._memory:
+                self._memory.move_to_end(key)
+                found: T = self._memory[key]
+                return found
+        # Without the lock: two threads may make the same, but none waits for another thing.
+        made = make()
+        with self._lock:
+            if self._memory_of == version:
+                self._memory[key] = made
+                while len(self._memory) > _REMEMBERED:
+                    self._memory.popitem(last=False)
+        return made
+
     def count(self, table: type[Base], *where: ColumnElement[bool]) -> int:
         """Count the rows of a table."""
         with self.engine.connect() as connection:
             found = connection.execute(select(func.count()).select_from(table).where(*where))
             return int(found.scalar_one())
+
+
+def _add_pairs(
+    connection: Connection, name: str, title: str, version: int, facts: Sequence[PairFacts]
+) -> tuple[int, dict[str, int]]:
+    """Give the id of a dataset, and that of each of its pairs by key."""
+    values = {"name": name, "title": title, "version": version, "digest": dataset_digest(facts)}
+    dataset_id = _get_or_add(connection, DatasetRow, values, ["name", "version", "digest"])
+    known = select(PairRow.key, PairRow.id).where(PairRow.dataset_id == dataset_id)
+    ids = {row.key: row.id for row in connection.execute(known)}
+    for f in facts:
+        if f.key not in ids:
+            pair = {
+                "dataset_id": dataset_id,
+                "key": f.key,
+                "task": f.task,
+                "scene": f.scene,
+                "height": f.height,
+                "width": f.width,
+                "a_channels": f.a_channels,
+                "b_channels": f.b_channels,
+                "a_digest": f.a_digest,
+                "b_digest": f.b_digest,
+                "reference_digest": f.reference_digest,
+            }
+            ids[f.key] = _get_or_add(connection, PairRow, pair, ["dataset_id", "key"])
+    return dataset_id, ids
 
 
 def _get_or_add(
@@ -464,7 +574,16 @@ def _insert(connection: Connection, table: type[Base]) -> Any:
     return dialect(table)
 
 
-def _digest(value: Any) -> str:
+def insert_new(connection: Connection, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert those of many rows whose keys are new, and give their number."""
+    if not rows:
+        return 0
+    statement = _insert(connection, table).on_conflict_do_nothing()
+    return int(connection.execute(statement, rows).rowcount)
+
+
+def json_digest(value: Any) -> str:
+    """Give the sha256 of plain data, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 

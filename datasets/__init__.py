@@ -28,7 +28,7 @@ from fusebench.datasets._check import (
     summary,
 )
 from fusebench.datasets._downloads import Download, downloads
-from fusebench.datasets._records import RECORDS, dataset_folder, register_records
+from fusebench.datasets._records import RECORDS, dataset_folder, register_records, without_images
 
 register_records()
 
@@ -57,4 +57,5 @@ __all__ = [
     "published_pairs",
     "summary",
     "verify",
+    "without_images",
 ]

@@ -77,6 +77,14 @@ class Split:
     ends: bool = False
     training: bool = False
 
+    def frozen(self) -> dict[str, FrozenPair]:
+        """Read what is listed of its pairs, by key."""
+        names = [self.listed] if self.listed else self.known
+        pairs = {key: pair for name in names for key, pair in read_split(name).items()}
+        if not self.ends:
+            return pairs
+        return {key: replace(pair, other_digests=()) for key, pair in pairs.items()}
+
 
 @dataclass(frozen=True)
 class Record:
@@ -184,6 +192,43 @@ def split_of(name: str) -> Split:
     return splits[split]
 
 
+def without_images(name: str, keys: Sequence[str]) -> Dataset:
+    """Describe a dataset by what is listed of it, where its images are not at hand.
+
+    Parameters
+    ----------
+    name : str
+        ``slug`` or ``slug:split``.
+    keys : sequence of str
+        Keys of the pairs that somebody has.
+
+    Returns
+    -------
+    Dataset
+        For `fusebench.datasets.verify`; none of its pairs can be read.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such dataset or split.
+    """
+    slug, _, split = name.partition(":")
+    info = DATASETS[slug]
+    if split not in info.splits:
+        raise unknown_name(f"split of {slug}", split, [s for s in info.splits if s])
+
+    def read(key: str) -> Pair:
+        raise MissingDataError(f"the images of {name} are not at hand, nor is {key}")
+
+    if slug in RECORDS:
+        frozen, complete = split_of(name).frozen(), bool(split_of(name).listed)
+    elif info.needs_root:
+        frozen, complete = {}, False
+    else:
+        frozen, complete = dict(info.loader(split, None).frozen), True
+    return Dataset(name, info, split, tuple(keys), None, read, frozen, complete=complete)
+
+
 def dataset_folder(name: str) -> Path:
     """Give the folder that `fusebench datasets get` puts a dataset into."""
     slug, _, split = name.partition(":")
@@ -228,8 +273,7 @@ class _Opening:
     places: dict[str, Found] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = [self.spec.listed] if self.spec.listed else list(self.spec.known)
-        self.frozen = {key: pair for name in names for key, pair in read_split(name).items()}
+        self.frozen = self.spec.frozen()
         self.places = self._find_places()
         if not self.places:
             raise MissingDataError(
@@ -324,7 +368,7 @@ class _Opening:
                 key: {side: path for side, path in sides.items() if not side.isdigit()}
                 for key, sides in files.items()
             }
-        frozen = {key: self._as_read(pair) for key, pair in self.frozen.items()}
+        frozen = self.frozen
         general: Task = self.record.info.tasks[0]
 
         def read(key: str) -> Pair:
@@ -346,9 +390,6 @@ class _Opening:
             complete=complete,
             files=files,
         )
-
-    def _as_read(self, pair: FrozenPair) -> FrozenPair:
-        return replace(pair, other_digests=()) if self.spec.ends else pair
 
     def _extra(self, files: Mapping[str, Mapping[str, Path]]) -> Iterator[str]:
         """Name the files that no pair uses, in folders that should hold this split only."""

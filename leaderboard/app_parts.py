@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -69,19 +70,33 @@ def _store(identity: tuple[str, str]) -> Store:
     return Store.open(identity[0], create=False)
 
 
-@st.cache_resource(ttl=_FRESH, max_entries=300, show_spinner=False)
-def _answer(identity: tuple[str, str], name: str, arguments: Any, _function: Callable[[], T]) -> T:
+@st.cache_data(ttl=_FRESH, max_entries=4, show_spinner=False)
+def _content(identity: tuple[str, str]) -> str:
+    """Tell one content of the database from another; of a server, one moment."""
+    return _store(identity).version() or str(time.monotonic())
+
+
+@st.cache_resource(max_entries=300, show_spinner=False)
+def _answer(
+    identity: tuple[str, str],
+    content: str,
+    name: str,
+    arguments: Any,
+    _function: Callable[[], T],
+) -> T:
     return _function()
 
 
 def ask(function: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Put a question of `fusebench.leaderboard.board` or `runs` to the database.
 
-    Answers are kept for some seconds and shared by all visitors: they must not be changed.
+    Answers are kept until the database changes and shared by all visitors: they must not be
+    changed.
     """
     identity = _identity(default_url())
     return _answer(
         identity,
+        _content(identity),
         f"{function.__module__}.{function.__name__}",
         (args, tuple(sorted(kwargs.items()))),
         lambda: function(_store(identity), *args, **kwargs),

@@ -258,9 +258,20 @@ def ranking_style(
         "Mean rank": format_value,
         **({"First": _percent} if ranking.certain else {}),
         "Time": format_seconds,
-        **{column.slug: format_value for column in ranking.columns},
     }
+    others: list[tuple[int, str, str]] = []
+    for column in ranking.columns:
+        texts: dict[float, str] = {}
+        for i, line in enumerate(ranking.lines):
+            cell = line.cells[column.slug]
+            text = cell_text(cell, column.expected, intervals=intervals)
+            if cell.mean is not None and texts.setdefault(cell.mean, text) != text:
+                others.append((i, column.slug, text))
+        formats[column.slug] = _by_value(texts)
     style = frame.style.format(formats)
+    # One call for each cell would take a second where there are a hundred methods.
+    for i, slug, text in others:
+        style.format(_always(text), subset=([i], [slug]))
     css = {name: [""] * len(frame) for name in frame.columns}
     css["Method"] = ["font-weight: 600"] * len(frame)
     for i, line in enumerate(ranking.lines):
@@ -273,15 +284,16 @@ def ranking_style(
             cell = line.cells[column.slug]
             if cell.place in _STYLES:
                 css[column.slug][i] = _STYLES[cell.place]
-            text = cell_text(cell, column.expected, intervals=intervals)
-            if text != format_value(cell.mean):
-                style.format(_always(text), subset=([i], [column.slug]))
     return style.apply(lambda _: pd.DataFrame(css), axis=None)
 
 
 def was_seen(seen: Seen | None) -> bool:
     """Say whether a method is known to have been trained on some of the pairs."""
     return seen is not None and seen.answer in ("seen", "partly")
+
+
+def _by_value(texts: Mapping[float, str]) -> Callable[[float], str]:
+    return lambda value: texts.get(value) or format_value(value)
 
 
 def _always(text: str) -> Callable[[object], str]:
@@ -635,7 +647,8 @@ def code_version(facts: Mapping[str, Any]) -> str:
 
 def facts_frame(facts: Mapping[str, Any]) -> pd.DataFrame:
     """List the facts of a machine."""
-    libraries = facts.get("libraries") or {}
+    found = facts.get("libraries")
+    libraries = found if isinstance(found, dict) else {}
     cores = facts.get("cores")
     rows = {
         "Code": code_version(facts),

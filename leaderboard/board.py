@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from sqlalchemy import ColumnElement, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from fusebench.bench.schema import (
@@ -35,7 +35,15 @@ from fusebench.bench.schema import (
     RunRow,
     ScoreRow,
 )
-from fusebench.bench.stats import Standing, can_separate, kendall_table, redundant, standing
+from fusebench.bench.stats import (
+    Resampled,
+    Standing,
+    can_separate,
+    kendall_table,
+    redundant,
+    resampled,
+    standing_of,
+)
 from fusebench.bench.store import Store
 from fusebench.bench.types import TASKS, Direction, InputError, Metric, Task
 from fusebench.metrics import METRICS
@@ -274,7 +282,7 @@ class Ranking:
                     "certainty": None if line.certainty is None else asdict(line.certainty),
                     "pairs": line.competitor.pairs,
                     "failed": line.competitor.failed,
-                    "seconds": line.competitor.seconds,
+                    "seconds": finite(line.competitor.seconds),
                     "scores": {
                         slug: {
                             "mean": finite(cell.mean),
@@ -385,8 +393,16 @@ def find_evaluations(
 
 def protocols_used(store: Store) -> list[str]:
     """List the protocols that scores were computed under."""
-    with store.engine.connect() as connection:
-        return sorted(connection.execute(select(ScoreRow.protocol).distinct()).scalars())
+    found: list[str] = []
+    # One step of the index for each: reading every score takes seconds where there are millions.
+    while True:
+        following = select(func.min(ScoreRow.protocol))
+        if found:
+            following = following.where(ScoreRow.protocol > found[-1])
+        ((protocol,),) = store.rows(following)
+        if protocol is None:
+            return found
+        found.append(protocol)
 
 
 def ranking(
@@ -411,24 +427,30 @@ def ranking(
         Ordered by rank; competitors that lack a pair come last, unranked.
     """
     records = list(METRICS) if metrics == "all" else _named(metrics)
-    competitors = _competitors(store, evaluation)
-    means = _means(store, evaluation, protocol, records, competitors)
+    grid = _grid(store, evaluation)
+    competitors = grid.competitors
+    means = _means(store, grid, protocol, records)
     if metrics == "all":
         present = {metric for _, metric in means}
         records = [r for r in records if r.slug in present]
     complete = [c for c in competitors if c.pairs == evaluation.pairs]
-    places: dict[str, dict[Competitor, float]] = {}
+    ranks: dict[str, dict[Competitor, float]] = {}
+    places: dict[str, dict[Competitor, int]] = {}
     columns = []
     for record in records:
         expected = evaluation.referenced if record.needs == "reference" else evaluation.pairs
         found = [means.get((c, record.slug), _NOTHING) for c in complete]
-        counts = bool(complete) and all(cell.n == expected > 0 for cell in found)
+        counts = bool(complete) and all(
+            cell.n == expected > 0 and cell.mean is not None for cell in found
+        )
         if counts:
-            ranks = rankdata([_badness(cell.mean, record) for cell in found], method="average")
-            places[record.slug] = dict(zip(complete, ranks.tolist(), strict=True))
+            bad = [_badness(cell.mean, record) for cell in found]
+            ranks[record.slug] = dict(zip(complete, rankdata(bad).tolist(), strict=True))
+            best = rankdata(bad, method="min").astype(int).tolist()
+            places[record.slug] = dict(zip(complete, best, strict=True))
         columns.append(Column(record, expected, counts))
     mean_ranks = {
-        c: sum(place[c] for place in places.values()) / len(places) for c in complete if places
+        c: sum(rank[c] for rank in ranks.values()) / len(ranks) for c in complete if ranks
     }
     lines = [
         Line(
@@ -439,7 +461,7 @@ def ranking(
             mean_rank=mean_ranks.get(c),
             cells={
                 r.slug: replace(
-                    means.get((c, r.slug), _NOTHING), place=_place(places.get(r.slug, {}), c)
+                    means.get((c, r.slug), _NOTHING), place=places.get(r.slug, {}).get(c)
                 )
                 for r in records
             },
@@ -468,11 +490,23 @@ def with_certainty(store: Store, ranking: Ranking) -> Ranking:
     """
     ranked = [line for line in ranking.lines if line.rank is not None]
     counted = [c.metric for c in ranking.columns if c.counts]
-    values, scenes = _values(store, ranking, [line.competitor for line in ranked], counted)
-    signs = np.array([-1.0 if m.direction == "higher" else 1.0 for m in counted])
-    found = standing(signs[:, None, None] * values, scenes)
-    if found is None:
+    grid = _grid(store, ranking.evaluation)
+    if len(ranked) < 2 or not counted or len(np.unique(grid.scenes)) < 2:
         return ranking
+    signs = np.array([-1.0 if m.direction == "higher" else 1.0 for m in counted])
+    rows = grid.rows([line.competitor for line in ranked])
+    # In one order, whatever the ranking: another choice of metrics needs the same of each metric.
+    ordered = np.sort(rows)
+    place = np.searchsorted(ordered, rows)
+
+    def part(metric: Metric, sign: float) -> Resampled:
+        key = ("resampled", grid.key, ranking.protocol, metric.slug, ordered.tobytes())
+        values = _matrix(store, grid, ranking.protocol, metric).values[ordered]
+        return store.remember(key, lambda: resampled(sign * values, grid.scenes)).of(place)
+
+    parts = [part(metric, sign) for metric, sign in zip(counted, signs, strict=True)]
+    first = signs[0] * _matrix(store, grid, ranking.protocol, counted[0]).values[rows]
+    found = standing_of(parts, grid.scenes, first)
     low, high = np.sort(signs[:, None] * np.stack([found.mean_low, found.mean_high]), axis=0)
     lines = []
     for i, line in enumerate(ranked):
@@ -480,7 +514,7 @@ def with_certainty(store: Store, ranking: Ranking) -> Ranking:
             _letter(number) for number, group in enumerate(found.groups) if i in group
         )
         cells = {
-            m.slug: replace(line.cells[m.slug], low=float(low[k, i]), high=float(high[k, i]))
+            m.slug: replace(line.cells[m.slug], low=_bound(low[k, i]), high=_bound(high[k, i]))
             for k, m in enumerate(counted)
         }
         certainty = Certainty(
@@ -499,6 +533,10 @@ def with_certainty(store: Store, ranking: Ranking) -> Ranking:
         )
     rest = ranking.lines[len(ranked) :]
     return replace(ranking, lines=(*lines, *rest), caution=caution, standing=found)
+
+
+def _bound(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 @dataclass(frozen=True)
@@ -530,12 +568,15 @@ def pair_values(
     table = ranking(store, evaluation, metrics, protocol)
     ranked = [line for line in table.lines if line.rank is not None]
     counted = [c.metric for c in table.columns if c.counts]
-    values, _ = _values(store, table, [line.competitor for line in ranked], counted)
-    labels = tuple(line.label for line in ranked)
-    statement = select(PairRow.key).where(_in(evaluation)).order_by(PairRow.id)
-    with store.engine.connect() as connection:
-        keys = tuple(connection.execute(statement).scalars())
-    return PairValues(labels, keys, tuple(counted), values)
+    grid = _grid(store, evaluation)
+    rows = grid.rows([line.competitor for line in ranked])
+    values = [_matrix(store, grid, protocol, m).values[rows] for m in counted]
+    return PairValues(
+        tuple(line.label for line in ranked),
+        grid.keys,
+        tuple(counted),
+        np.stack(values) if values else np.empty((0, len(ranked), len(grid.keys))),
+    )
 
 
 def win_rates(scores: PairValues, labels: Iterable[str]) -> pd.DataFrame:
@@ -551,9 +592,9 @@ def win_rates(scores: PairValues, labels: Iterable[str]) -> pd.DataFrame:
     index = [scores.labels.index(label) for label in chosen]
     signs = np.array([1.0 if m.direction == "higher" else -1.0 for m in scores.metrics])
     good = signs[:, None, None] * scores.values[:, index]
-    difference = good[:, :, None] - good[:, None]
-    known = np.isfinite(difference)
-    won = ((difference > 0) + 0.5 * (difference == 0)) * known
+    row, column = good[:, :, None], good[:, None]
+    known = ~(np.isnan(row) | np.isnan(column))
+    won = (row > column) + 0.5 * (row == column)
     rates = won.sum(axis=(0, 3)) / np.maximum(known.sum(axis=(0, 3)), 1)
     np.fill_diagonal(rates, np.nan)
     return pd.DataFrame(rates, index=chosen, columns=chosen)
@@ -562,41 +603,6 @@ def win_rates(scores: PairValues, labels: Iterable[str]) -> pd.DataFrame:
 def _letter(number: int) -> str:
     """Name a group: a to z, then a1 to z1, and so on."""
     return chr(ord("a") + number % 26) + (str(number // 26) if number >= 26 else "")
-
-
-def _values(
-    store: Store, ranking: Ranking, competitors: list[Competitor], metrics: list[Metric]
-) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    """Give scores ``(metrics, competitors, pairs)``, NaN where there is none, and the scenes."""
-    place = {(c.entry_id, c.device): i for i, c in enumerate(competitors)}
-    index = {m.slug: k for k, m in enumerate(metrics)}
-    with store.engine.connect() as connection:
-        pairs = connection.execute(
-            select(PairRow.id, PairRow.scene).where(_in(ranking.evaluation)).order_by(PairRow.id)
-        ).all()
-        column = {row.id: n for n, row in enumerate(pairs)}
-        values = np.full((len(metrics), len(competitors), len(pairs)), np.nan)
-        statement = (
-            select(
-                FusedRow.entry_id,
-                FusedRow.device,
-                FusedRow.pair_id,
-                ScoreRow.metric,
-                ScoreRow.value,
-            )
-            .join(FusedRow, FusedRow.id == ScoreRow.fused_id)
-            .join(PairRow, PairRow.id == FusedRow.pair_id)
-            .where(
-                _in(ranking.evaluation),
-                ScoreRow.protocol == ranking.protocol,
-                ScoreRow.value.is_not(None),
-                _newest(metrics),
-            )
-        )
-        for entry_id, device, pair_id, metric, value in connection.execute(statement):
-            if (entry_id, device) in place:
-                values[index[metric], place[entry_id, device], column[pair_id]] = value
-    return values, np.array([row.scene for row in pairs], dtype=str)
 
 
 def pair_scores(
@@ -630,11 +636,19 @@ def pair_scores(
         .join(FusedRow, FusedRow.id == ScoreRow.fused_id)
         .join(PairRow, PairRow.id == FusedRow.pair_id)
         .join(EntryRow, EntryRow.id == FusedRow.entry_id)
-        .where(_in(evaluation), ScoreRow.protocol == protocol, _newest(records))
+        .where(_in(evaluation), _newest(records))
         .order_by(EntryRow.label, FusedRow.device, PairRow.key, ScoreRow.metric)
     )
-    if key is not None:
-        statement = statement.where(PairRow.key == key)
+    if key is None:
+        statement = statement.where(ScoreRow.protocol == protocol)
+    else:
+        # An expression keeps SQLite from reading the index of the protocol, which holds millions,
+        # in place of the scores of these images.
+        fused = select(FusedRow.id).join(PairRow, PairRow.id == FusedRow.pair_id)
+        statement = statement.where(
+            ScoreRow.fused_id.in_(fused.where(_in(evaluation), PairRow.key == key)),
+            ScoreRow.protocol.concat("") == protocol,
+        )
     return store.frame(statement)
 
 
@@ -647,21 +661,14 @@ def metric_likeness(store: Store, evaluation: Evaluation, protocol: str) -> pd.D
         Kendall's tau between each two metrics that have a value, averaged over the pairs; NaN
         where it is undefined. Rows and columns are slugs.
     """
-    scores = pair_scores(store, evaluation, "all", protocol)
-    scores = scores[scores["value"].notna()]
-    slugs = [slug for slug in METRICS.slugs if slug in set(scores["metric"])]
-    scores["competitor"] = scores["entry_id"].astype(str) + " " + scores["device"]
-    tables = scores.pivot_table(
-        index=["metric", "pair"], columns="competitor", values="value", dropna=False
-    )
-    pairs = sorted(set(scores["pair"]))
-    values = [
-        tables.loc[slug].reindex(pairs).to_numpy()
-        * (1 if METRICS[slug].direction == "higher" else -1)
-        for slug in slugs
-    ]
-    table = kendall_table(values) if slugs else np.empty((0, 0))
-    return pd.DataFrame(table, index=slugs, columns=slugs)
+    grid = _grid(store, evaluation)
+    values = {
+        m.slug: _matrix(store, grid, protocol, m).values.T * (1 if m.direction == "higher" else -1)
+        for m in METRICS
+    }
+    values = {slug: table for slug, table in values.items() if not np.isnan(table).all()}
+    table = kendall_table(list(values.values())) if values else np.empty((0, 0))
+    return pd.DataFrame(table, index=list(values), columns=list(values))
 
 
 def alike(tau: pd.DataFrame) -> list[list[str]]:
@@ -711,21 +718,25 @@ def pair_row(store: Store, evaluation: Evaluation, key: str) -> PairRow | None:
 
 def metrics_used(store: Store, evaluation: Evaluation, protocol: str) -> list[Metric]:
     """List the metrics that have a value on one dataset and task, in their usual order."""
-    statement = (
-        select(ScoreRow.metric)
-        .join(FusedRow, FusedRow.id == ScoreRow.fused_id)
-        .join(PairRow, PairRow.id == FusedRow.pair_id)
-        .where(
-            _in(evaluation),
+    found = []
+    for record in METRICS:
+        if record.needs == "reference" and not evaluation.referenced:
+            continue
+        these = (
             ScoreRow.protocol == protocol,
-            ScoreRow.value.is_not(None),
-            _newest(METRICS),
+            ScoreRow.metric == record.slug,
+            ScoreRow.version == record.version,
         )
-        .distinct()
-    )
-    with store.engine.connect() as connection:
-        found = set(connection.execute(statement).scalars())
-    return [record for record in METRICS if record.slug in found]
+        # Most metrics that are not here are nowhere: the index says so at once.
+        if not store.rows(select(ScoreRow.id).where(*these).limit(1)):
+            continue
+        valued = exists().where(
+            *these, ScoreRow.fused_id == FusedRow.id, ScoreRow.value.is_not(None)
+        )
+        here = select(FusedRow.id).join(PairRow, PairRow.id == FusedRow.pair_id)
+        if store.rows(here.where(_in(evaluation), valued).limit(1)):
+            found.append(record)
+    return found
 
 
 def entries(store: Store) -> list[EntryRow]:
@@ -838,67 +849,173 @@ def _newest(records: Iterable[Metric]) -> ColumnElement[bool]:
     return tuple_(ScoreRow.metric, ScoreRow.version).in_(pairs)
 
 
-def _competitors(store: Store, evaluation: Evaluation) -> list[Competitor]:
-    statement = (
-        select(EntryRow, FusedRow.device, FusedRow.image_digest, FusedRow.seconds)
-        .select_from(FusedRow)
-        .join(PairRow, PairRow.id == FusedRow.pair_id)
-        .join(EntryRow, EntryRow.id == FusedRow.entry_id)
-        .where(_in(evaluation))
+@dataclass(frozen=True)
+class _Grid:
+    """What was fused on one dataset and task: competitors by pairs.
+
+    Attributes
+    ----------
+    key : tuple
+        Which dataset and task.
+    competitors : list of Competitor
+    keys : tuple of str
+        Of the pairs.
+    scenes : array, shape (N,)
+        Of the pairs.
+    fused : array
+        Ids of the rows of `FusedRow`, ascending.
+    places : array
+        Place of each in the flattened table ``(competitors, pairs)``.
+    """
+
+    key: tuple[int, str]
+    competitors: list[Competitor]
+    keys: tuple[str, ...]
+    scenes: NDArray[np.str_]
+    fused: NDArray[np.int64]
+    places: NDArray[np.intp]
+
+    def rows(self, competitors: Iterable[Competitor]) -> NDArray[np.intp]:
+        """Give the rows of competitors."""
+        index = {(c.entry_id, c.device): i for i, c in enumerate(self.competitors)}
+        return np.array([index[c.entry_id, c.device] for c in competitors], dtype=np.intp)
+
+
+def _grid(store: Store, evaluation: Evaluation) -> _Grid:
+    key = (evaluation.dataset_id, evaluation.task)
+    return store.remember(("grid", *key), lambda: _read_grid(store, evaluation, key))
+
+
+def _read_grid(store: Store, evaluation: Evaluation, key: tuple[int, str]) -> _Grid:
+    pairs = store.rows(
+        select(PairRow.id, PairRow.key, PairRow.scene).where(_in(evaluation)).order_by(PairRow.id)
     )
-    groups: dict[tuple[int, str], list[Any]] = {}
-    with Session(store.engine) as session:
-        for row in session.execute(statement):
-            groups.setdefault((row.EntryRow.id, row.device), []).append(row)
-        # Read last, so that a competitor which a run adds meanwhile has a name.
-        names = entry_names(entries(store))
-        devices = Counter(entry_id for entry_id, _ in groups)
-        return [
-            Competitor(
-                entry_id=entry_id,
-                # One method run on two devices is two lines, told apart by the device.
-                label=names[entry_id] + (f" ({device})" if devices[entry_id] > 1 else ""),
-                slug=rows[0].EntryRow.slug,
-                kind=rows[0].EntryRow.kind,
-                origin=rows[0].EntryRow.origin,
-                device=device,
-                pairs=sum(r.image_digest is not None for r in rows),
-                failed=sum(r.image_digest is None for r in rows),
-                seconds=_median([r.seconds for r in rows]),
+    fused = store.rows(
+        select(
+            FusedRow.id,
+            FusedRow.entry_id,
+            FusedRow.device,
+            FusedRow.pair_id,
+            FusedRow.image_digest.is_not(None),
+            FusedRow.seconds,
+        )
+        .join(PairRow, PairRow.id == FusedRow.pair_id)
+        .where(_in(evaluation))
+        .order_by(FusedRow.id)
+    )
+    groups: dict[tuple[int, str], list[tuple[Any, ...]]] = {}
+    for row in fused:
+        groups.setdefault((row[1], row[2]), []).append(row)
+    # Read last, so that a competitor which a run adds meanwhile has a name.
+    rows = {entry.id: entry for entry in entries(store)}
+    names = entry_names(rows.values())
+    devices = Counter(entry_id for entry_id, _ in groups)
+    competitors = [
+        Competitor(
+            entry_id=entry_id,
+            # One method run on two devices is two lines, told apart by the device.
+            label=names[entry_id] + (f" ({device})" if devices[entry_id] > 1 else ""),
+            slug=rows[entry_id].slug,
+            kind=rows[entry_id].kind,
+            origin=rows[entry_id].origin,
+            device=device,
+            pairs=sum(bool(row[4]) for row in found),
+            failed=sum(not row[4] for row in found),
+            seconds=_median([row[5] for row in found]),
+        )
+        for (entry_id, device), found in groups.items()
+    ]
+    line = {who: i for i, who in enumerate(groups)}
+    column = {pair_id: n for n, (pair_id, _, _) in enumerate(pairs)}
+    return _Grid(
+        key=key,
+        competitors=competitors,
+        keys=tuple(row[1] for row in pairs),
+        scenes=np.array([row[2] for row in pairs], dtype=str),
+        fused=np.array([row[0] for row in fused], dtype=np.int64),
+        places=np.array(
+            [line[row[1], row[2]] * len(pairs) + column[row[3]] for row in fused], dtype=np.intp
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """Scores of one metric.
+
+    Attributes
+    ----------
+    values : array, shape (competitors, pairs)
+        NaN where there is none, or an undefined one.
+    tried : array of bool, shape (competitors,)
+        Whether a competitor has any, be it undefined.
+    """
+
+    values: NDArray[np.float64]
+    tried: NDArray[np.bool_]
+
+
+def _matrix(store: Store, grid: _Grid, protocol: str, metric: Metric) -> _Matrix:
+    key = ("matrix", grid.key, protocol, metric.slug)
+    return store.remember(key, lambda: _make_matrix(store, grid, protocol, metric))
+
+
+def _make_matrix(store: Store, grid: _Grid, protocol: str, metric: Metric) -> _Matrix:
+    ids, scores = _column(store, protocol, metric)
+    values = np.full(len(grid.competitors) * len(grid.keys), np.nan)
+    at = np.minimum(np.searchsorted(ids, grid.fused), max(len(ids) - 1, 0))
+    here = ids[at] == grid.fused if len(ids) else np.zeros(len(grid.fused), dtype=bool)
+    values[grid.places[here]] = scores[at[here]]
+    tried = np.zeros(len(grid.competitors), dtype=bool)
+    tried[grid.places[here] // max(len(grid.keys), 1)] = True
+    return _Matrix(values.reshape(len(grid.competitors), len(grid.keys)), tried)
+
+
+def _column(
+    store: Store, protocol: str, metric: Metric
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Give all scores by a metric, of whatever dataset: ids of `FusedRow`, ascending, and values.
+
+    One range of the index holds them, which is read faster than those of one dataset are found.
+    """
+
+    def read() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        rows = store.rows(
+            select(ScoreRow.fused_id, ScoreRow.value)
+            .where(
+                ScoreRow.protocol == protocol,
+                ScoreRow.metric == metric.slug,
+                # Scores of older versions are history.
+                ScoreRow.version == metric.version,
             )
-            for (entry_id, device), rows in groups.items()
-        ]
+            .order_by(ScoreRow.fused_id)
+        )
+        # None becomes NaN; ids are exact below 2^53.
+        table = np.array(rows, dtype=np.float64).reshape(-1, 2)
+        return table[:, 0].astype(np.int64), table[:, 1].copy()
+
+    return store.remember(("column", protocol, metric.slug), read)
 
 
 def _means(
-    store: Store,
-    evaluation: Evaluation,
-    protocol: str,
-    records: Iterable[Metric],
-    competitors: Iterable[Competitor],
+    store: Store, grid: _Grid, protocol: str, records: Iterable[Metric]
 ) -> dict[tuple[Competitor, str], Cell]:
-    statement = (
-        select(
-            FusedRow.entry_id,
-            FusedRow.device,
-            ScoreRow.metric,
-            func.avg(ScoreRow.value),
-            func.count(ScoreRow.value),
-        )
-        .select_from(ScoreRow)
-        .join(FusedRow, FusedRow.id == ScoreRow.fused_id)
-        .join(PairRow, PairRow.id == FusedRow.pair_id)
-        .where(_in(evaluation), ScoreRow.protocol == protocol, _newest(records))
-        .group_by(FusedRow.entry_id, FusedRow.device, ScoreRow.metric)
-    )
-    by_key = {(c.entry_id, c.device): c for c in competitors}
-    with store.engine.connect() as connection:
-        return {
-            (by_key[entry_id, device], metric): Cell(None if n == 0 else float(mean), n, None)
-            for entry_id, device, metric, mean, n in connection.execute(statement)
-            # A run may have added a competitor since they were listed.
-            if (entry_id, device) in by_key
-        }
+    found = {}
+    for record in records:
+        matrix = _matrix(store, grid, protocol, record)
+        for competitor, values, tried in zip(
+            grid.competitors, matrix.values, matrix.tried, strict=True
+        ):
+            if not tried:
+                continue
+            known = values[~np.isnan(values)]
+            with np.errstate(invalid="ignore"):
+                mean = float(known.mean()) if len(known) else math.nan
+            # Infinite values of both signs have no mean.
+            found[competitor, record.slug] = Cell(
+                None if math.isnan(mean) else mean, len(known), None
+            )
+    return found
 
 
 def places(values: Mapping[K, float], record: Metric) -> dict[K, int]:
@@ -912,12 +1029,6 @@ def _badness(mean: float | None, record: Metric) -> float:
     value = math.inf if mean is None else mean
     # Ten digits: float noise must not separate methods that tie.
     return float(f"{-value if record.direction == 'higher' else value:.10g}")
-
-
-def _place(places: Mapping[Competitor, float], competitor: Competitor) -> int | None:
-    if competitor not in places:
-        return None
-    return 1 + sum(other < places[competitor] for other in places.values())
 
 
 def _median(values: Iterable[float | None]) -> float | None:

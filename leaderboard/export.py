@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -33,7 +34,10 @@ _LATEX = {
     "↓": r"$\downarrow$",
     "∞": r"$\infty$",
     "–": "--",
+    "…": r"\dots{}",
 }
+# Characters of a name in LaTeX, which breaks no lines in tables.
+_LONGEST = 80
 
 
 def export(rankings: Sequence[Ranking], form: str, *, intervals: bool = False) -> str:
@@ -110,7 +114,17 @@ def _escape_markdown(text: object) -> str:
 
 
 def _escape_latex(text: object) -> str:
-    return " ".join("".join(_LATEX.get(c, c) for c in str(text)).split())
+    """Write text for pdfLaTeX: in one line that fits a page, of characters that it has."""
+    line = " ".join(str(text).split())
+    if len(line) > _LONGEST:
+        line = line[: _LONGEST - 1] + "…"
+    return "".join(_LATEX.get(c) or (c if _in_latex(c) else "?") for c in line)
+
+
+def _in_latex(character: str) -> bool:
+    """Whether every pdfLaTeX can set a character: printable ASCII, and its letters with accents."""
+    base = unicodedata.normalize("NFD", character)[0]
+    return character <= "ÿ" and base.isascii() and character.isprintable()
 
 
 def _latex_heading(column: Column) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +15,7 @@ import jinja2
 import pandas as pd
 
 import fusebench
+from fusebench.bench.folders import put_folder
 from fusebench.bench.schema import EntryRow
 from fusebench.bench.store import Store
 from fusebench.bench.types import TASK_TITLES, InputError
@@ -89,22 +88,19 @@ def build_site(store: Store, folder: Path) -> list[Path]:
     evaluations = board.evaluations(store)
     if not evaluations:
         raise InputError("this database holds no results; fill it with: fusebench run demo")
-    _require_own(folder)
-    pages = _rankings(store, evaluations)
-    entries = board.entries(store)
-    names = board.entry_names(entries)
-    stems = dict(zip(names, _stems("method", names.values()), strict=True))
-    context: dict[str, Any] = {
-        "version": fusebench.__version__,
-        "made": datetime.now(UTC),
-        "pages": pages,
-        "names": names,
-        "method_page": {i: f"{stem}.html" for i, stem in stems.items()},
-        "TASK_TITLES": TASK_TITLES,
-    }
-    with tempfile.TemporaryDirectory(dir=folder.parent) as made:
-        out = Path(made) / "site"
-        out.mkdir()
+    with put_folder(folder, _MARK, "a site") as out:
+        pages = _rankings(store, evaluations)
+        entries = board.entries(store)
+        names = board.entry_names(entries)
+        stems = dict(zip(names, _stems("method", names.values()), strict=True))
+        context: dict[str, Any] = {
+            "version": fusebench.__version__,
+            "made": datetime.now(UTC),
+            "pages": pages,
+            "names": names,
+            "method_page": {i: f"{stem}.html" for i, stem in stems.items()},
+            "TASK_TITLES": TASK_TITLES,
+        }
         _write(out / "index.html", "index", context)
         _write(out / "metrics.html", "metrics", {**context, "metrics": list(METRICS)})
         for page in pages:
@@ -112,23 +108,12 @@ def build_site(store: Store, folder: Path) -> list[Path]:
         for entry in entries:
             _method_page(store, out, entry, stems[entry.id], context)
         (out / _MARK).write_text(f"fusebench {fusebench.__version__}\n", encoding="utf-8")
-        if folder.is_dir():
-            shutil.rmtree(folder)
-        out.rename(folder)
     return sorted(p.relative_to(folder) for p in folder.rglob("*") if p.name != _MARK)
 
 
 _MARK = ".fusebench-site"
-
-
-def _require_own(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; give a folder for the site")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).is_file():
-        raise InputError(
-            f"{folder} holds other files, which a site would replace; give a new or empty folder"
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
+# Control characters and the like, which no page may hold, however they are written.
+_NOT_IN_HTML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def _rankings(store: Store, evaluations: Iterable[Evaluation]) -> list[RankingPage]:
@@ -222,6 +207,7 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _write(path: Path, template: str, context: Mapping[str, Any]) -> None:
     text = _templates().get_template(f"{template}.html.j2").render(context)
+    text = _NOT_IN_HTML.sub("\ufffd", text)
     path.write_text(text.rstrip() + "\n", encoding="utf-8")
 
 

@@ -76,6 +76,7 @@ from fusebench.methods import (
     ydtr,
 )
 from fusebench.methods._base import METHODS, LoadedMethod, load
+from fusebench.methods._weights import known_digests
 
 __all__ = [
     "METHODS",
@@ -111,6 +112,7 @@ __all__ = [
     "hybrid_msd",
     "ifcnn",
     "ifevip",
+    "known_digests",
     "latlrr",
     "liu_cnn",
     "load",

@@ -443,12 +443,15 @@ def _lower(record: Method, function: TensorFusion, device: str, precision: str) 
     import torch
 
     from fusebench.methods._networks.base import FusionNetwork
+    from fusebench.methods._networks.optimisation import Optimisation
 
     if precision not in get_args(Precision):
         known = ", ".join(get_args(Precision))
         raise InputError(f"precision is {precision!r}; expected one of {known}")
     if not isinstance(function, FusionNetwork):
         raise InputError(f"{record.slug} is no network; leave precision={precision} out")
+    if isinstance(function, Optimisation):
+        raise InputError(f"{record.slug} needs the gradients of float32; leave precision out")
     if precision == "float16" and device == "cpu":
         raise InputError("float16 is for GPUs; take precision bfloat16 on the cpu")
     function.precision = getattr(torch, precision)

@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -115,10 +116,24 @@ class WeightFiles:
     def digest(self) -> str | None:
         """sha256 of the file used; of the digests, in order of names, where there are several."""
         # A user's file may stand for several: it counts once.
-        digests = list(dict.fromkeys(digest for _, digest in sorted(self._used.items())))
-        if len(digests) < 2:
-            return digests[0] if digests else None
-        return hashlib.sha256("".join(digests).encode()).hexdigest()
+        return _joint_digest(list(dict.fromkeys(d for _, d in sorted(self._used.items()))))
+
+
+def _joint_digest(digests: Sequence[str]) -> str | None:
+    if len(digests) < 2:
+        return digests[0] if digests else None
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def known_digests(record: Method) -> set[str]:
+    """Give every digest that `WeightFiles.digest` can have for the sets of a record."""
+    found = set()
+    for weights in record.weights:
+        files = sorted(weights.files, key=lambda file: file.name)
+        digests = [file.sha256 for file in files if file.sha256]
+        for count in range(1, len(digests) + 1):
+            found |= {_joint_digest(chosen) for chosen in combinations(digests, count)}
+    return {digest for digest in found if digest is not None}
 
 
 def choose(record: Method, given: str | None) -> WeightFiles:

@@ -127,6 +127,29 @@ def test_infinite_means_rank_and_export(table: Table) -> None:
     assert r"\infty" in export([ranking], "latex")
 
 
+def test_infinite_means_everywhere_are_a_tie(table: Table) -> None:
+    """Two folders of the very references, for example."""
+    for label in ("x", "y"):
+        table.add(label, {"psnr": [math.inf] * 3, "en": [5, 6, 7]})
+    ranking = board.with_certainty(table.store, table.ranking())
+    assert order(ranking) == [("x", 1), ("y", 1)]
+    assert ranking.lines[0].cells["psnr"].low is None
+    assert ranking.lines[0].certainty is not None
+    assert ranking.lines[0].certainty.groups == "a"
+    (evaluation,) = board.find_evaluations(table.store)
+    rates = board.win_rates(board.pair_values(table.store, evaluation), ["x", "y"])
+    assert rates.loc["x", "y"] == 0.5
+
+
+def test_infinite_values_of_both_signs_have_no_mean(table: Table) -> None:
+    table.add("x", {"psnr": [math.inf, -math.inf, 1], "en": [5, 6, 7]})
+    table.add("y", {"psnr": [1, 1, 1], "en": [5, 6, 7]})
+    ranking = table.ranking()
+    assert {c.slug: c.counts for c in ranking.columns} == {"en": True, "psnr": False}
+    x = next(line for line in ranking.lines if line.label == "x")
+    assert (x.cells["psnr"].mean, x.cells["psnr"].n) == (None, 3)
+
+
 def test_other_pixels_under_one_name_are_not_mixed(
     table: Table, pair_root: Path, tmp_path: Path
 ) -> None:

@@ -234,9 +234,16 @@ def test_undefined_scores_carry_their_reason(store: Store) -> None:
 
 
 def test_ranking_bears_a_run_in_progress(store: Store, focus: Evaluation) -> None:
-    listed = board._competitors(store, focus)
-    means = board._means(store, focus, "canonical", [METRICS["qabf"]], listed[:1])
-    assert {competitor for competitor, _ in means} == set(listed[:1])
+    """Images that a run adds between two queries are in one of them only."""
+    grid = board._grid(store, focus)
+    whole = board._make_matrix(store, grid, "canonical", METRICS["qabf"])
+    before = replace(grid, fused=grid.fused[1:], places=grid.places[1:])
+    fewer = board._make_matrix(store, before, "canonical", METRICS["qabf"])
+    assert np.isnan(fewer.values).sum() == np.isnan(whole.values).sum() + 1
+    after = replace(grid, fused=grid.fused + 1000)
+    none = board._make_matrix(store, after, "canonical", METRICS["qabf"])
+    assert np.isnan(none.values).all()
+    assert not none.tried.any()
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,16 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 from leaderboard_data import HOSTILE, REASON, tiny_database
+
+from fusebench.bench.store import Store
+from fusebench.leaderboard.site import build_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -458,3 +461,34 @@ def test_text_is_readable_in_both_schemes(browser: Browser, server: str, scheme:
         low = page.evaluate(_LOW_CONTRAST)
         assert low == [], f"{path}: {low}"
     context.close()
+
+
+def test_static_site_opens_from_a_disk(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No server, no script that fails, nothing that is not in the folder."""
+    monkeypatch.setenv("FUSEBENCH_CACHE", str(tmp_path / "cache"))
+    with closing(Store.open(tiny_database(tmp_path), create=False)) as store:
+        build_site(store, tmp_path / "site")
+    problems: list[str] = []
+    page = browser.new_context().new_page()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("dialog", lambda dialog: problems.append(dialog.message))
+    page.on("requestfailed", lambda request: problems.append(request.url))
+    page.on(
+        "request",
+        lambda request: (
+            None if request.url.startswith(("file:", "data:")) else problems.append(request.url)
+        ),
+    )
+    page.goto((tmp_path / "site" / "index.html").as_uri())
+    page.get_by_role("link", name="folder:mff").first.click()
+    names = page.locator("#ranking tbody td.name")
+    assert names.all_inner_texts()[:2] == ["LP", "Average"]
+    page.locator("#ranking th", has_text="SSIM").first.locator("button").click()
+    # Rising: the worst of the two comes before the better.
+    assert names.all_inner_texts().index("LP") < names.all_inner_texts().index("Average")
+    page.locator("#ranking th", has_text="SSIM").first.locator("button").click()
+    assert names.all_inner_texts().index("LP") > names.all_inner_texts().index("Average")
+    page.context.close()
+    assert not problems

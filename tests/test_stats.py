@@ -243,6 +243,32 @@ def test_undefined_pairs_are_left_out_for_all_methods() -> None:
     assert found.borda.tolist() == [1, 0]
 
 
+def test_infinite_values_are_the_best_or_worst() -> None:
+    """As PSNR is of equal images: the mean is infinite, and has no interval."""
+    badness = np.random.default_rng(3).normal(size=(2, 3, 12))
+    badness[0, 1, 4] = -np.inf
+    badness[1, 2] = np.inf
+    found = standing(badness, np.arange(12).astype(str))
+    assert found is not None
+    first = standing(badness[:1], np.arange(12).astype(str))
+    assert first is not None
+    assert first.mean_ranks[1] == 1.0
+    # It is first in every resample that holds the scene, and three in eight do not.
+    assert first.first[1] > 0.6
+    assert np.isfinite(first.p_values).all()
+    second = standing(badness[1:], np.arange(12).astype(str))
+    assert second is not None
+    assert second.mean_ranks[2] == 3.0
+    assert second.p_values[2, 0] < 0.05
+    assert np.isnan(found.mean_low[0, 1])
+    assert np.isnan(found.mean_high[1, 2])
+    assert np.isfinite(found.mean_low[:, 0]).all()
+    assert np.isfinite(found.p_values).all()
+    everywhere = standing(np.full((1, 2, 5), np.inf), np.arange(5).astype(str))
+    assert everywhere is not None
+    assert everywhere.p_values[0, 1] == 1.0
+
+
 def test_standing_needs_two_of_each() -> None:
     assert standing(np.zeros((1, 1, 5)), np.arange(5)) is None
     assert standing(np.zeros((1, 3, 5)), np.zeros(5)) is None

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 from uuid import uuid4
@@ -19,6 +20,8 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, make_url, select, text
 
 from fusebench import datasets
+from fusebench.bench.merge import merge
+from fusebench.bench.pack import pack, read_pack
 from fusebench.bench.schema import (
     Base,
     DatasetRow,
@@ -71,6 +74,24 @@ def test_migrations_make_the_schema_of_the_code(url: str) -> None:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Base.metadata) == []
     store.close()
+
+
+def test_packed_results_come_back(url: str, pair_root: Path, tmp_path: Path) -> None:
+    with closing(Store.open(str(tmp_path / "source.db"))) as store:
+        entry, pairs, run = prepare(store, pair_root)
+        for key, value in zip(pairs, (0.5, math.nan, math.inf), strict=True):
+            store.save(entry, pairs[key], run, "canonical", outcome(value))
+        store.finish_run(run)
+        pack(store, tmp_path / "packed")
+    with closing(Store.open(url)) as store:
+        first = merge(store, read_pack(tmp_path / "packed"))
+        again = merge(store, read_pack(tmp_path / "packed"))
+        pack(store, tmp_path / "again")
+    assert (first.images, first.scores, first.kept) == (3, 3, 0)
+    assert (again.images, again.scores, again.kept) == (0, 0, 3)
+    for path in (tmp_path / "packed").rglob("*.*"):
+        other = tmp_path / "again" / path.relative_to(tmp_path / "packed")
+        assert path.read_bytes() == other.read_bytes()
 
 
 def test_everything_is_stored_once(url: str, pair_root: Path) -> None:

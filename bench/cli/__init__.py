@@ -24,6 +24,7 @@ from fusebench.bench.cli import (
     run,
     score,
     show,
+    submit,
     train,
     trust,
     weights,
@@ -69,6 +70,7 @@ app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.add_typer(bench.app, name="bench")
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(submit.app, name="submit")
 app.add_typer(train.app, name="train")
 app.add_typer(methods.app, name="methods")
 app.add_typer(weights.app, name="weights")

@@ -25,7 +25,8 @@ Database = Annotated[
     typer.Option(
         "--db",
         metavar="URL",
-        help="Database: a file or SQLAlchemy URL  [default: $FUSEBENCH_DB or fusebench.db]",
+        help="Database: a file, SQLAlchemy URL, or 'published' for the results that come with "
+        "fusebench  [default: $FUSEBENCH_DB or fusebench.db]",
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]

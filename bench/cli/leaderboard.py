@@ -29,13 +29,27 @@ def leaderboard(
         ),
     ] = False,
 ) -> None:
-    """Browse rankings, images and methods; runs the demo first if there are no results yet."""
+    """Browse rankings, images and methods.
+
+    Without a database in this folder it shows the published results, where fusebench came with
+    some, and otherwise runs the demo first.
+    """
     from fusebench import leaderboard as package
-    from fusebench.bench.store import Store, database_exists, default_url, full_url
+    from fusebench.bench.published import has_published
+    from fusebench.bench.store import PUBLISHED, Store, database_exists, default_url, full_url
     from fusebench.leaderboard.submissions import SWITCH, Limits, supported
 
     if uploads and not supported():
         raise InputError("--uploads needs Linux or macOS, which can limit what an upload takes")
+    own = db or os.environ.get("FUSEBENCH_DB")
+    if not own and not database_exists(default_url()) and has_published():
+        console(stderr=True).print(
+            "No results in this folder yet: these are the published ones "
+            "('fusebench run demo' makes some of your own).",
+            markup=False,
+            highlight=False,
+        )
+        db = PUBLISHED
     url = full_url(db) if db else default_url()
     if not database_exists(url):
         _run_demo(url)
@@ -58,7 +72,7 @@ def leaderboard(
         "theme.dark.primaryColor": "#3a9486",
     }
     flags = [f"--{name}={str(value).lower()}" for name, value in settings.items()]
-    command = [sys.executable, "-m", "streamlit", "run", str(app), *flags]
+    command = [sys.executable, "-m", "fusebench.leaderboard.serve", "run", str(app), *flags]
     environment = {**os.environ, "FUSEBENCH_DB": url, SWITCH: str(int(uploads))}
     if os.name == "posix":
         # In place of this process, so that whoever stops it stops the server.
