@@ -8,6 +8,7 @@ and returns a ``torch.nn.Module``. torch is imported when a method is loaded, no
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -403,6 +404,8 @@ def load(
     # Memory in pages of 2 MB instead of 4 kB, each of which the kernel has to clear and hand out,
     # saves networks up to a half of their time. torch reads this when it first allocates.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    # Every call needs torch: the time of the first one should not contain its import.
+    importlib.import_module("torch")
     record = METHODS[slug]
     values = check_options(record, options)
     if tile is not None:
