@@ -87,9 +87,10 @@ def _chart(name: str, steps: Sequence[int], values: Sequence[float | None]) -> s
     heights = [scaled(v) for _, v in known]
     low, high, last = min(heights), max(heights), max(steps[-1], 1)
     span = (high - low) or 1.0
+    wide, tall = (_WIDTH - _LEFT - 10) / last, (_HEIGHT - 20) / span
     line = " ".join(
-        f"{_LEFT + s / last * (_WIDTH - _LEFT - 10):.1f},{10 + (high - h) / span * (_HEIGHT - 20):.1f}"
-        for (s, _), h in zip(known, heights, strict=True)
+        f"{_LEFT + step * wide:.1f},{10 + (high - h) * tall:.1f}"
+        for (step, _), h in zip(known, heights, strict=True)
     )
     texts = (
         (_LEFT - 6, 14, "end", f"{max(v for _, v in known):.3g}"),

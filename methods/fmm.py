@@ -37,7 +37,7 @@ def fmm(
     fusion: Literal["mapping", "concat", "add"] = "mapping",
     depth: int = 3,
 ) -> TensorFusion:
-    """Maps of what each place of one source has to do with all places of the other.
+    """Features weighted by what each place of one source has to do with all of the other.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ from fusebench.methods._networks.densefuse import DenseFuse
 from fusebench.methods._networks.liu_cnn import fuse_with_weights
 from fusebench.methods._networks.mefnet import guided_upsampling
 from fusebench.methods._networks.murf import MURF, converted
-from fusebench.methods._networks.sdnet import _normalised
+from fusebench.methods._networks.sdnet import normalised
 from fusebench.methods._networks.sesf import cleaned, smoothed
 from fusebench.methods._networks.tardal import Normalisation
 
@@ -243,7 +243,7 @@ def test_densefuse_averages_activity_over_a_window() -> None:
 
 def test_pmgi_normalises_each_image_by_itself() -> None:
     x = image(2, 3, 9, 7) * 5 + 2
-    normal = _normalised(x)
+    normal = normalised(x)
     torch.testing.assert_close(normal.mean((2, 3)), torch.zeros(2, 3), rtol=0, atol=1e-5)
     torch.testing.assert_close(
         normal.var((2, 3), correction=0), torch.ones(2, 3), rtol=0, atol=1e-4

@@ -93,7 +93,7 @@ class PMGI(FusionNetwork):
         )
 
     def _normalise(self, x: Tensor) -> Tensor:
-        return _normalised(x)
+        return normalised(x)
 
     def save(self, fused: Tensor, *sources: Tensor) -> Tensor:
         """Stretch."""
@@ -118,6 +118,7 @@ def _along(*layers: tuple[Tensor, ...]) -> list[Tensor]:
     return [torch.cat(path, dim=1) for path in zip(*layers, strict=True)]
 
 
-def _normalised(x: Tensor) -> Tensor:
+def normalised(x: Tensor) -> Tensor:
+    """Give each channel of each image ``(N, C, H, W)`` mean 0 and variance 1."""
     variance, mean = torch.var_mean(x, (2, 3), keepdim=True, correction=0)
     return (x - mean) / (variance + 1e-5).sqrt()

@@ -1,10 +1,10 @@
 """How networks are trained: one file for each, and its recipe in the list below."""
 
 from fusebench.bench.registry import Registry
-from fusebench.methods._recipes import fmm
+from fusebench.methods._recipes import fmm, fusiongan, vif_net
 from fusebench.methods._recipes.base import Recipe
 
 RECIPES: Registry[Recipe] = Registry("recipe")
 
-for _module in (fmm,):
+for _module in (fmm, fusiongan, vif_net):
     RECIPES.add(_module.RECIPE)
