@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fusebench import metrics
@@ -169,11 +170,14 @@ class _Training:
         self.settings: dict[str, Any] = {
             "method": recipe.slug,
             "options": dict(options),
-            **asdict(budget),
+            **{k: v for k, v in asdict(budget).items() if k != "steps"},
             "seed": seed,
             "data": list(data.names),
             "data sha256": data.digest,
         }
+        # The steps of a single stage may become more or fewer on the way.
+        if len(self.plan.stages) > 1:
+            self.settings["steps"] = budget.steps
         self.step = self.batches = 0
         self.seconds = {"wall": 0.0, "processor": 0.0}
         self.losses: list[Scores] = []
@@ -318,8 +322,7 @@ class _Training:
         )
         self.batches += 1
         planes = {
-            name: torch.from_numpy(np.stack([crop[name] for crop in crops])[:, None])
-            for name in crops[0]
+            name: torch.from_numpy(np.stack([crop[name] for crop in crops])) for name in crops[0]
         }
         return _batch(planes, self.device)
 
@@ -341,15 +344,15 @@ class _Training:
 
     # Validation
 
-    def _fuse(self, network: Callable[..., Tensor]) -> list[np.ndarray[Any, Any]]:
+    def _fuse(self, network: Callable[..., Tensor]) -> list[NDArray[np.float64]]:
         """Give the validation pairs fused, as grey levels before they are rounded."""
         self.networks.eval()
         fused = []
         with torch.inference_mode():
             for planes in self.data.validation():
-                pair = (torch.from_numpy(planes[side].copy())[None, None] for side in "ab")
+                pair = (torch.from_numpy(planes[side])[None] for side in "ab")
                 image = network(*(x.to(self.device) for x in pair))
-                fused.append(image[0, 0].double().cpu().numpy() * 255)
+                fused.append(_levels(image[0].double().cpu().numpy()))
         return fused
 
     def _score(self, network: Callable[..., Tensor]) -> Scores:
@@ -357,7 +360,7 @@ class _Training:
         fused = [to_8_bit(levels) for levels in self._fuse(network)]
         pairs = list(self.data.validation())
         images = {
-            name: [to_8_bit(planes[name].astype(np.float64) * 255) for planes in pairs]
+            name: [to_8_bit(_levels(planes[name].astype(np.float64))) for planes in pairs]
             for name in ("a", "b", "reference")
             if name in pairs[0]
         }
@@ -434,6 +437,11 @@ class _Training:
         other.load_state_dict(dict(tensors))
         images = zip(self._fuse(self.plan.network), self._fuse(other), strict=True)
         return max(float(np.abs(x - y).max()) for x, y in images)
+
+
+def _levels(planes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give planes ``(1 or 3, H, W)`` in [0, 1] as an image of grey levels."""
+    return 255 * (planes[0] if len(planes) == 1 else np.moveaxis(planes, 0, 2))
 
 
 def _batch(planes: Mapping[str, Tensor], device: torch.device) -> Batch:

@@ -115,14 +115,15 @@ class TrainingData:
 
         Returns
         -------
-        dict of str to array, shape (size, size)
-            ``a`` and ``b`` in [0, 1]; ``reference`` and ``mask`` where pairs are made.
+        dict of str to array, shape (C, size, size)
+            ``a`` and ``b`` in [0, 1]: luma of pairs that are there, three channels of pairs that
+            are made; of those also the ``reference``, and the ``mask`` of one channel.
         """
         turn, place = divmod(number, len(self.keys))
         order = np.random.default_rng((seed, 0, turn)).permutation(len(self.keys))
         rng = np.random.default_rng((seed, 1, number))
         images = self._planes(self.keys[order[place]])
-        height, width = next(iter(images.values())).shape
+        height, width = next(iter(images.values())).shape[:2]
         margin = max(size - height, 0), max(size - width, 0)
         top = int(rng.integers(height + margin[0] - size + 1))
         left = int(rng.integers(width + margin[1] - size + 1))
@@ -130,7 +131,8 @@ class TrainingData:
         found = {}
         for name, image in images.items():
             if any(margin):
-                image = np.pad(image, ((0, margin[0]), (0, margin[1])), mode="symmetric")
+                around = [(0, margin[0]), (0, margin[1]), (0, 0)][: image.ndim]
+                image = np.pad(image, around, mode="symmetric")
             cut = np.rot90(image[top : top + size, left : left + size], turns)
             found[name] = cut[:, ::-1] if mirrored else cut
         return self._made(found["photograph"], rng) if self.photographs else _scaled(found)
@@ -161,19 +163,24 @@ class TrainingData:
 
     def _made(self, photograph: Image, rng: np.random.Generator) -> Planes:
         images, mask = focused(photograph, rng)
-        return {**_scaled(images), "mask": mask}
+        return {**_scaled(images), "mask": mask[None]}
 
 
 def _scaled(images: Mapping[str, Image]) -> Planes:
-    return {name: image.astype(np.float32) / np.float32(255) for name, image in images.items()}
+    """Give images as planes ``(C, H, W)`` in [0, 1]."""
+    found = {}
+    for name, image in images.items():
+        planes = image[None] if image.ndim == 2 else np.moveaxis(image, 2, 0)
+        found[name] = np.ascontiguousarray(planes, dtype=np.float32) / np.float32(255)
+    return found
 
 
 def focused(photograph: Image, rng: np.random.Generator) -> tuple[dict[str, Image], Plane]:
-    """Make a multi-focus pair from a grey photograph: a region in front, and what is behind it.
+    """Make a multi-focus pair from a photograph: a region in front, and what is behind it.
 
     Parameters
     ----------
-    photograph : uint8 array, shape (H, W)
+    photograph : uint8 array, shape (H, W) or (H, W, 3)
     rng : Generator
         Chooses the region and how far the rest is out of focus.
 
@@ -189,7 +196,7 @@ def focused(photograph: Image, rng: np.random.Generator) -> tuple[dict[str, Imag
     As the pairs of the demo: in linear light, through a thin lens with a round aperture.
     """
     radius, share = rng.uniform(*_BLUR), rng.uniform(*_NEAR)
-    region = optics.smooth_region(*photograph.shape, int(rng.integers(1 << 31)), share)
+    region = optics.smooth_region(*photograph.shape[:2], int(rng.integers(1 << 31)), share)
     light = optics.decode(photograph)
     layers = optics.layered(light, [region, 1.0 - region], [1.0, 0.0], reach=2 * radius)
     near, far = (optics.photograph(layers, focus, radius) for focus in (1.0, 0.0))
@@ -200,7 +207,8 @@ def focused(photograph: Image, rng: np.random.Generator) -> tuple[dict[str, Imag
 def _planes(pair: Pair, photographs: bool) -> dict[str, Image]:
     if photographs:
         # Of an infrared-visible pair the visible image is the photograph.
-        return {"photograph": luma(pair.b if pair.reference is None else pair.reference)}
+        image = pair.b if pair.reference is None else pair.reference
+        return {"photograph": image if image.ndim == 3 else np.stack([image] * 3, axis=2)}
     return {"a": luma(pair.a), "b": luma(pair.b)}
 
 

@@ -1,4 +1,4 @@
-"""Losses of fusion networks. They take images ``(N, 1, H, W)`` in [0, 1] and give one number.
+"""Losses of fusion networks. They take images ``(N, C, H, W)`` in [0, 1] and give one number.
 
 All of them are computed in float32, whatever the networks before them are computed in: differences
 of squares do not survive 16 bits.
@@ -56,7 +56,7 @@ def selected_ssim(
 
     Parameters
     ----------
-    a, b, fused : Tensor, shape (N, 1, H, W)
+    a, b, fused : Tensor, shape (N, C, H, W)
         Images in [0, 1], at least `size` pixels high and wide.
     by : {"var", "mean"}
         Whether the source with the larger variance in a window counts there, as in [1]_, or that
@@ -69,7 +69,7 @@ def selected_ssim(
     References
     ----------
     .. [1] D. Rao, X.-J. Wu, T. Xu, G. Chen, "Unsupervised image fusion method based on feature
-       mutual mapping," arXiv:2201.10152, 2022.
+       mutual mapping," manuscript.
     .. [2] R. Hou et al., "VIF-Net: An unsupervised framework for infrared and visible image
        fusion," IEEE Trans. Comput. Imaging 6, 2020. doi:10.1109/TCI.2020.2965304
     """
@@ -106,10 +106,14 @@ def laplacian_error(x: Tensor, y: Tensor) -> Tensor:
 
 
 def sobel(image: Tensor) -> Tensor:
-    """Sum of the absolute derivatives along both axes by Sobel's kernels, borders doubled."""
+    """Give the sum of the absolute derivatives along both axes by Sobel's kernels.
+
+    Borders are doubled; each channel is treated by itself.
+    """
     kernel = image.new_tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
     kernels = torch.stack((kernel, kernel.T))[:, None]
-    return conv2d(pad(image, (1, 1, 1, 1), "replicate"), kernels).abs().sum(1, keepdim=True)
+    planes = pad(image, (1, 1, 1, 1), "replicate").flatten(0, 1)[:, None]
+    return conv2d(planes, kernels).abs().sum(1).reshape(image.shape)
 
 
 @_in_float32

@@ -20,11 +20,11 @@ class Batch:
 
     Attributes
     ----------
-    a, b : Tensor, shape (N, 1, S, S)
-        Luma of the sources in [0, 1].
+    a, b : Tensor, shape (N, C, S, S)
+        Sources in [0, 1]: luma of pairs that are there, colour of pairs made from photographs.
     reference : Tensor or None
         The image that the fused one should be, for pairs that were made from photographs.
-    mask : Tensor or None
+    mask : Tensor or None, shape (N, 1, S, S)
         Where `a` is in focus, in [0, 1], for such pairs.
     """
 
