@@ -239,10 +239,11 @@ def open_training_data(
     facts, found, scenes = [], [], {}
     for name in names:
         slug, _, split = name.partition(":")
-        dataset = datasets.load(name, roots.get(slug, roots.get("")))
-        if slug != "folder" and split not in dataset.info.training:
+        info = datasets.DATASETS[slug]
+        if slug != "folder" and split in info.splits and split not in info.training:
             fit = [f"{d.slug}:{s}" for d in datasets.DATASETS for s in d.training]
             raise InputError(f"{name} is not for training; expected {', '.join(fit)} or folder")
+        dataset = datasets.load(name, roots.get(slug, roots.get("")))
         for own in dataset.keys:
             pair, key = dataset[own], f"{name}/{own}"
             if not photographs and pair.task != recipe.task:
