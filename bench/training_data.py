@@ -196,7 +196,8 @@ def focused(photograph: Image, rng: np.random.Generator) -> tuple[dict[str, Imag
     As the pairs of the demo: in linear light, through a thin lens with a round aperture.
     """
     radius, share = rng.uniform(*_BLUR), rng.uniform(*_NEAR)
-    region = optics.smooth_region(*photograph.shape[:2], int(rng.integers(1 << 31)), share)
+    height, width = photograph.shape[:2]
+    region = optics.smooth_region(height, width, int(rng.integers(1 << 31)), share)
     light = optics.decode(photograph)
     layers = optics.layered(light, [region, 1.0 - region], [1.0, 0.0], reach=2 * radius)
     near, far = (optics.photograph(layers, focus, radius) for focus in (1.0, 0.0))

@@ -82,7 +82,7 @@ def selected_ssim(
             score = score * (2 * mean * mean_f + _C1) / (mean * mean + mean_f * mean_f + _C1)
         scores.append(score)
     of_a, of_b = ((var if by == "var" else mean) for mean, var in sources)
-    return 1 - torch.where(of_a > of_b, *scores).mean()
+    return 1 - torch.where(of_a > of_b, scores[0], scores[1]).mean()
 
 
 @_in_float32

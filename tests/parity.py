@@ -18,7 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-STAND_INS: dict[str, Callable[[], nn.Module]] = {}
+from fusebench.methods._networks.fusiongan import FusionGAN
+
+STAND_INS: dict[str, Callable[[], nn.Module]] = {"fusiongan": FusionGAN}
 """Networks, by method, of which the package has no weights: what the tests of all methods run."""
 
 

@@ -297,7 +297,9 @@ def test_test_images_are_refused_by_their_pixels(turns: int, mirrored: bool, pai
     image = np.ascontiguousarray(image[:, ::-1] if mirrored else image)
     write_image(pairs / "vi" / "3.png", image)
     write_image(pairs / "ir" / "3.png", picture(1, *image.shape))
-    with pytest.raises(InputError, match=r"cannot be trained on: 1 pair: folder:ivif/3 is demo/mff_coins"):
+    with pytest.raises(
+        InputError, match=r"cannot be trained on: 1 pair: folder:ivif/3 is demo/mff_coins"
+    ):
         opened(pairs)
     # One pixel makes it another image: crops and copies are not found.
     image[0, 0] ^= 1

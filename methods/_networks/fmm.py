@@ -156,7 +156,7 @@ class _Decoder(nn.Module):
         rows = [[x] for x in scales]
         for column in self.columns:
             # The row below still ends with what the column before has made.
-            for level, block in enumerate(column):
+            for level, block in enumerate(column.children()):
                 below = _enlarged(rows[level + 1][-1])
                 rows[level].append(block(torch.cat((*rows[level], below), dim=1)))
         image: Tensor = self.last(rows[0][-1])
