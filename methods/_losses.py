@@ -142,3 +142,48 @@ def adversarial(judged: Tensor, low: float, high: float, noise: Tensor) -> Tenso
         Uniform in [0, 1]; decides where.
     """
     return mse_loss(judged, low + (high - low) * noise)
+
+
+@_in_float32
+def intensity_of_brighter(a: Tensor, b: Tensor, fused: Tensor) -> Tensor:
+    """Mean absolute distance to the brighter source in each pixel."""
+    return (fused - torch.maximum(a, b)).abs().mean()
+
+
+@_in_float32
+def gradient_of_stronger(a: Tensor, b: Tensor, fused: Tensor) -> Tensor:
+    """Mean absolute distance of the gradient from the stronger one of the sources in each pixel."""
+    return (sobel(fused) - torch.maximum(sobel(a), sobel(b))).abs().mean()
+
+
+@_in_float32
+def decomposition(base_a: Tensor, base_b: Tensor, detail_a: Tensor, detail_b: Tensor) -> Tensor:
+    """Squared correlation of the details over that of the bases, which is to be large.
+
+    Correlations are means over the channels of the features ``(N, C, H, W)``; 1.01 is added to the
+    denominator, as in [1]_.
+
+    References
+    ----------
+    .. [1] Z. Zhao et al., "CDDFuse: Correlation-driven dual-branch feature decomposition for
+       multi-modality image fusion," CVPR, 2023.
+    """
+    return _correlation(detail_a, detail_b).square() / (1.01 + _correlation(base_a, base_b))
+
+
+def _correlation(x: Tensor, y: Tensor) -> Tensor:
+    x, y = (z - z.mean((2, 3), keepdim=True) for z in (x, y))
+    energy = x.square().sum((2, 3)) * y.square().sum((2, 3))
+    # A channel without any variation is correlated with nothing, and must not give NaN.
+    return ((x * y).sum((2, 3)) / (energy + 1e-12).sqrt()).mean()
+
+
+@_in_float32
+def gram_error(x: Tensor, y: Tensor) -> Tensor:
+    """Mean squared difference of the Gram matrices of features ``(N, C, H, W)``, per value."""
+    return mse_loss(_gram(x), _gram(y))
+
+
+def _gram(x: Tensor) -> Tensor:
+    rows = x.flatten(2)
+    return rows @ rows.transpose(1, 2) / rows[0].numel()

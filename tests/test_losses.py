@@ -97,6 +97,40 @@ def test_adversarial_labels_lie_between() -> None:
     assert loss.item() == pytest.approx((0.05**2 + 0.2**2) / 2)
 
 
+def test_maxima_are_taken_pixel_by_pixel() -> None:
+    a, b, fused = image([0.0, 1], [0, 1]), image([0.5, 0.5], [0.5, 0.5]), image([0.5, 0], [1, 1])
+    # The maxima are 0.5 and 1 in each row.
+    assert losses.intensity_of_brighter(a, b, fused).item() == (0 + 1 + 0.5 + 0) / 4
+    ramp = torch.arange(4.0).expand(1, 1, 3, 4)
+    for sources in ((ramp, 0 * ramp), (0 * ramp, ramp), (ramp, -ramp)):
+        assert losses.gradient_of_stronger(*sources, ramp).item() == 0
+        assert losses.gradient_of_stronger(*sources, 0 * ramp).item() == 6
+
+
+def test_decomposition_wants_alike_bases_and_unlike_details() -> None:
+    x, y = image([0.0, 0, 1, 1]), image([0.0, 1, 0, 1])
+    # Correlations are 1, -1, and 0 of x and y.
+    for base, detail, expected in (
+        ((x, x), (x, x), 1 / 2.01),
+        ((x, 2 * x + 3), (x, y), 0),
+        ((x, y), (x, -x), 1 / 1.01),
+        ((x, -x), (y, y), 1 / 0.01),
+    ):
+        found = losses.decomposition(*base, *detail).item()
+        assert found == pytest.approx(expected, rel=1e-3, abs=1e-6)
+    flat = torch.zeros(1, 1, 1, 4, requires_grad=True)
+    losses.decomposition(flat, x, flat, y).backward()  # type: ignore[no-untyped-call]
+    assert flat.grad is not None
+    assert torch.isfinite(flat.grad).all()
+
+
+def test_gram_matrices_forget_places() -> None:
+    x = torch.tensor([[1.0, 2], [0, 1]])[None, :, None]
+    # Products of the channels (1, 2) and (0, 1), over four values: 5, 2, 2 and 1.
+    assert losses.gram_error(x, torch.zeros_like(x)).item() == (25 + 4 + 4 + 1) / 16 / 4
+    assert losses.gram_error(x, x.flip(3)).item() == 0
+
+
 OF_ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "var": lambda x: losses.selected_ssim(noise(1, *x.shape), noise(2, *x.shape), x),
     "mean": lambda x: losses.selected_ssim(
@@ -107,6 +141,10 @@ OF_ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "squared": lambda x: losses.squared_error(noise(1, *x.shape), x),
     "laplacian": lambda x: losses.laplacian_error(noise(1, *x.shape), x),
     "gradient": lambda x: losses.gradient_error(noise(1, *x.shape), x),
+    "brighter": lambda x: losses.intensity_of_brighter(noise(1, *x.shape), noise(2, *x.shape), x),
+    "stronger": lambda x: losses.gradient_of_stronger(noise(1, *x.shape), noise(2, *x.shape), x),
+    "decomposition": lambda x: losses.decomposition(x, noise(1, *x.shape), x, noise(2, *x.shape)),
+    "gram": lambda x: losses.gram_error(x, noise(1, *x.shape)),
     "adversarial": lambda x: losses.adversarial(x, 0.7, 1.2, noise(1, *x.shape)),
 }
 
@@ -150,6 +188,10 @@ def test_nothing_becomes_nan_in_a_thousand_random_steps() -> None:
             + losses.squared_error(a, fused)
             + losses.laplacian_error(fused, b)
             + losses.gradient_error(fused, b)
+            + losses.intensity_of_brighter(a, b, fused)
+            + losses.gradient_of_stronger(a, b, fused)
+            + losses.decomposition(a, fused, b, fused)
+            + losses.gram_error(a, fused)
             + losses.adversarial(fused, 0.7, 1.2, torch.rand_like(fused))
         )
         optimiser.zero_grad()
