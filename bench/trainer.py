@@ -113,7 +113,8 @@ def train_network(
     """
     recipe = RECIPES[slug]
     where = torch.device(resolve_device(device, METHODS[slug]))
-    amount = _budget(recipe, budget, steps, where)
+    chosen = budget or ("cpu" if where.type == "cpu" else "paper")
+    amount = _budget(recipe, chosen, steps)
     if seed < 0:
         raise InputError(f"seed is {seed}; expected a whole number of at least 0")
     values = complete(f"the training of {slug}", recipe.plan, options or {})
@@ -122,7 +123,7 @@ def train_network(
         folder.mkdir(parents=True, exist_ok=True)
         # The generators of the caller stay as they are.
         with torch.random.fork_rng(), _precise():
-            training = _Training(recipe, amount, data, seed, where, values, folder)
+            training = _Training(recipe, chosen, amount, data, seed, where, values, folder)
             training.start(resume)
             training.run(progress, save_every)
             return training.finish()
@@ -134,9 +135,8 @@ def _precise() -> Any:
     return torch.backends.cudnn.flags(allow_tf32=False)
 
 
-def _budget(recipe: Recipe, name: str | None, steps: int | None, device: torch.device) -> Budget:
-    chosen = name or ("cpu" if device.type == "cpu" else "paper")
-    found = next((b for key, b in recipe.budgets.items() if key == chosen), None)
+def _budget(recipe: Recipe, name: str, steps: int | None) -> Budget:
+    found = next((b for key, b in recipe.budgets.items() if key == name), None)
     if found is None:
         raise InputError(f"unknown budget {name!r}; expected {' or '.join(recipe.budgets)}")
     if steps is not None and steps < 1:
@@ -150,6 +150,7 @@ class _Training:
     def __init__(
         self,
         recipe: Recipe,
+        name: str,
         budget: Budget,
         data: TrainingData,
         seed: int,
@@ -158,7 +159,7 @@ class _Training:
         folder: Path,
     ) -> None:
         torch.manual_seed(seed)
-        self.recipe, self.budget, self.data = recipe, budget, data
+        self.recipe, self.name, self.budget, self.data = recipe, name, budget, data
         self.seed, self.device, self.folder = seed, device, folder
         self.plan = recipe.plan(budget, **options)
         self.networks = nn.ModuleList([self.plan.network, *self.plan.helpers]).to(device)
@@ -416,6 +417,7 @@ class _Training:
             "pairs": len(self.data.keys),
             "held out": list(self.data.held_out),
             "options": self.settings["options"],
+            "budget": self.name,
             **asdict(self.budget),
             "epochs": self.epoch,
             "seed": self.seed,

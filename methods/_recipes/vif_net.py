@@ -31,6 +31,6 @@ RECIPE = Recipe(
     budgets={
         # 25,000 patches, 50 epochs.
         "paper": Budget(steps=20_000, batch=64, crop=64, rate=1e-4, crops=100),
-        "cpu": Budget(steps=600, batch=4, crop=64, rate=1e-3, crops=16),
+        "cpu": Budget(steps=400, batch=4, crop=64, rate=1e-3, crops=16),
     },
 )
