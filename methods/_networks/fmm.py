@@ -110,8 +110,9 @@ class _Mapping(nn.Module):
 
     def map(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Give the maps ``(N, C, h, w)`` of both sources at the deepest scale."""
-        # (N, 1, places, C): in this form no matrix of all pairs of places is kept.
-        x, y = (t.flatten(2).transpose(1, 2)[:, None] for t in (a, b))
+        # (N, 1, places, C), side by side in memory: otherwise torch keeps a matrix of all pairs of
+        # places, which has 3 GB for an image of 768x576 pixels.
+        x, y = (t.flatten(2).transpose(1, 2)[:, None].contiguous() for t in (a, b))
         mapped = [scaled_dot_product_attention(x, y, source) for source in (x, y)]
         first, second = (m[:, 0].transpose(1, 2).reshape(a.shape) for m in mapped)
         return first, second
