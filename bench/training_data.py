@@ -35,7 +35,10 @@ _HELD_OUT = 6
 """Scenes that are left for validation."""
 
 # Radius of the disc of what is out of focus, in pixels, and share of the picture that is near.
-_BLUR, _NEAR = (1.0, 6.0), (0.25, 0.75)
+_BLUR, _NEAR = (1.5, 6.0), (0.25, 0.75)
+
+# Most grain that is laid over a photograph, as a standard deviation in grey levels.
+_GRAIN = 25.0
 
 
 @lru_cache(maxsize=1)
@@ -193,10 +196,15 @@ def focused(photograph: Image, rng: np.random.Generator) -> tuple[dict[str, Imag
 
     Notes
     -----
-    As the pairs of the demo: in linear light, through a thin lens with a round aperture.
+    As the pairs of the demo: in linear light, through a thin lens with a round aperture. Grain of
+    random strength is laid over the photograph before: where the scene itself is smooth, nothing
+    tells what is in focus, and a network that mostly sees such places learns nothing at all.
     """
     radius, share = rng.uniform(*_BLUR), rng.uniform(*_NEAR)
     height, width = photograph.shape[:2]
+    grain = rng.uniform(0, _GRAIN) * rng.standard_normal((height, width))
+    levels = photograph + (grain if photograph.ndim == 2 else grain[..., None])
+    photograph = optics.round_levels(np.clip(levels, 0, 255))
     region = optics.smooth_region(height, width, int(rng.integers(1 << 31)), share)
     light = optics.decode(photograph)
     layers = optics.layered(light, [region, 1.0 - region], [1.0, 0.0], reach=2 * radius)
@@ -209,7 +217,11 @@ def _planes(pair: Pair, photographs: bool) -> dict[str, Image]:
     if photographs:
         # Of an infrared-visible pair the visible image is the photograph.
         image = pair.b if pair.reference is None else pair.reference
-        return {"photograph": image if image.ndim == 3 else np.stack([image] * 3, axis=2)}
+        height, width = image.shape[:2]
+        # At half the size, what the camera and its compression made soft is sharp in every pixel.
+        light = optics.area_average(optics.decode(image), height // 2, width // 2)
+        photograph = optics.encode(light if len(light) == 3 else np.repeat(light, 3, axis=0))
+        return {"photograph": photograph}
     return {"a": luma(pair.a), "b": luma(pair.b)}
 
 

@@ -35,7 +35,7 @@ RECIPE = Recipe(
     plan=plan,
     budgets={
         "paper": Budget(steps=20_000, batch=16, crop=128, rate=1e-3, crops=16),
-        "cpu": Budget(steps=400, batch=4, crop=80, rate=2e-3, crops=16),
+        "cpu": Budget(steps=500, batch=4, crop=64, rate=2e-3, crops=16),
     },
     notes="amounts, rates and the weights of the losses are ours: of the paper only the summary "
     "was at hand, of the authors' programs only the network and what comes after it",
