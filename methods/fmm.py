@@ -24,11 +24,14 @@ from fusebench.methods._weights import WeightFiles, load_network, retrained
     weights=(
         retrained(
             "fmm",
-            "",
+            "88b585c770b242cfd51b924c1e64d3958342886b01cfc744584fe83a98ecf0ed",
             "roadscene:161",
-            how="trained",
+            how="340 steps of 8 crops on one core, where the paper takes 4 epochs of 40,000 pairs "
+            "of KAIST; made",
         ),
     ),
+    notes="Weights of ours, from far less data and time than the paper's: its figures are not to be "
+    "expected.",
 )
 def fmm(
     files: WeightFiles,

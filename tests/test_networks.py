@@ -47,6 +47,7 @@ PARAMETERS = {
     "densefuse": 74_193,
     "didfuse": 260_935,
     "emfusion": 148_545,
+    "fmm": 275_889,
     # Two belong to a normalisation that is never applied.
     "gesenet": 240_587 - 2,
     "ifcnn_max": 83_587,
@@ -74,6 +75,7 @@ PARAMETERS = {
     "stdfusionnet": 282_513,
     "tardal": 296_577,
     "u2fusion": 659_217,
+    "vif_net": 268_193,
     # Two layers that nothing uses, queries and keys.
     "ydtr": 217_770 - 127_824,
 }
