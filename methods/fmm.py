@@ -30,7 +30,7 @@ from fusebench.methods._weights import WeightFiles, load_network, retrained
             "of KAIST; made",
         ),
     ),
-    notes="Weights of ours, from far less data and time than the paper's: its figures are not to be "
+    notes="Weights of ours, from far less data and time than the paper's: its figures cannot be "
     "expected.",
 )
 def fmm(
