@@ -46,6 +46,8 @@ PARAMETERS = {
     "deepfuse_li": 18_817,
     "densefuse": 74_193,
     "didfuse": 260_935,
+    # Those of ours have a quarter of the authors' channels.
+    "drpl": 73_970,
     "emfusion": 148_545,
     "fmm": 275_889,
     # Two belong to a normalisation that is never applied.
@@ -81,9 +83,9 @@ PARAMETERS = {
 }
 
 # The furthest pixels of ten unrolled steps count by the product of ten small step sizes; those of
-# MFEIF by an attention of 1e-7, which its weights make constant; those of STDFusionNet by the
-# corners of eight kernels one after the other.
-FAINT = {"auif", "mfeif", "stdfusionnet"}
+# MFEIF by an attention of 1e-7, which its weights make constant; those of STDFusionNet and DRPL by
+# the corners of eight and of thirty kernels one after the other.
+FAINT = {"auif", "drpl", "mfeif", "stdfusionnet"}
 
 # Other methods with weights read a dictionary.
 DICTIONARIES = {
