@@ -28,6 +28,7 @@ from fusebench.bench.types import (
     Origin,
     Task,
     Weights,
+    keyword_defaults,
 )
 from fusebench.methods._checks import require_count
 from fusebench.methods._colour import fuse_chroma, join_luma, split_luma
@@ -488,13 +489,24 @@ def check_options(record: Method, given: Mapping[str, Any]) -> dict[str, Any]:
     InputError
         If an option does not exist or a value does not fit its type.
     """
-    values = record.options
-    hints = get_type_hints(record.factory)
-    for name, value in given.items():
-        if name not in values:
+    return complete(record.slug, record.factory, given)
+
+
+def complete(name: str, function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete the keyword options of a function; `name` is what it is called in errors.
+
+    Raises
+    ------
+    InputError
+        As `check_options`.
+    """
+    values = keyword_defaults(function)
+    hints = get_type_hints(function)
+    for option, value in given.items():
+        if option not in values:
             known = ", ".join(values) or "none"
-            raise InputError(f"{record.slug} has no option {name!r}; its options: {known}")
-        values[name] = _coerce(f"option {name} of {record.slug}", value, hints[name])
+            raise InputError(f"{name} has no option {option!r}; its options: {known}")
+        values[option] = _coerce(f"option {option} of {name}", value, hints[option])
     return values
 
 

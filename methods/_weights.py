@@ -34,17 +34,34 @@ if TYPE_CHECKING:
 _SHIPPED = Path(__file__).parent / "weights"
 
 
-def retrained(slug: str, sha256: str) -> Weights:
-    """Give the set of weights that ``fusebench train dictionary`` made and the package ships."""
+def retrained(slug: str, sha256: str, *data: str, how: str = "") -> Weights:
+    """Give the set of weights that ``fusebench train`` made and the package ships.
+
+    Parameters
+    ----------
+    slug : str
+        The method.
+    sha256 : str
+        Of its file.
+    *data : str
+        The datasets that a network was trained on; none for a dictionary, which is learned from the
+        photographs of the demo.
+    how : str
+        How much a network was trained, in words.
+    """
+    command, ending = f"fusebench train dictionary {slug}", ".npz"
+    notes = "Shipped with the package: learned from the photographs of the demo by "
+    if data:
+        command = " --data ".join((f"fusebench train {slug}", *data))
+        ending, notes = ".safetensors", f"Shipped with the package: {how} by "
     return Weights(
         name="retrained",
         origin="retrained",
-        files=(WeightFile(f"{slug}_retrained.npz", sha256),),
+        files=(WeightFile(f"{slug}_retrained{ending}", sha256),),
         licence="Apache-2.0",
         home="",
-        trained_on=("demo",),
-        notes="Shipped with the package: learned from the photographs of the demo by "
-        f"'fusebench train dictionary {slug}'.",
+        trained_on=data or ("demo",),
+        notes=f"{notes}'{command}'.",
     )
 
 
@@ -69,6 +86,8 @@ class WeightFiles:
         As given.
     origin : str
         Where the behaviour comes from; "user weights" for a user's own.
+    own : Path or None
+        As given.
     """
 
     def __init__(
@@ -81,7 +100,7 @@ class WeightFiles:
         self.slug = slug
         self.weights = weights
         self.origin = weights.origin if own is None else "user weights"
-        self._own = own
+        self.own = own
         self._others = others
         self._used: dict[str, str] = {}
 
@@ -96,8 +115,8 @@ class WeightFiles:
             If its content is not what the record states.
         """
         file = next(f for f in self.weights.files if f.name == name)
-        if self._own is not None:
-            path = self._own / name if self._own.is_dir() else self._own
+        if self.own is not None:
+            path = self.own / name if self.own.is_dir() else self.own
             if not path.is_file():
                 raise MissingDataError(f"no weights of {self.slug} at {path}; expected {name}")
             self._used[name] = file_digest(path)

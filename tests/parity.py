@@ -23,6 +23,7 @@ from fusebench.methods import LoadedMethod, load
 from fusebench.methods._networks.cddfuse import CDDFuse
 from fusebench.methods._networks.defusion import DeFusion
 from fusebench.methods._networks.emma import EMMA
+from fusebench.methods._networks.fusiongan import FusionGAN
 from fusebench.methods._networks.msgfusion import MsgFusion
 from fusebench.methods._networks.nestfuse import NestFuse
 from fusebench.methods._networks.rfn_nest import RFNNest
@@ -33,6 +34,7 @@ STAND_INS: dict[str, Callable[[], nn.Module]] = {
     "cddfuse": CDDFuse,
     "defusion": lambda: DeFusion("auto"),
     "emma": EMMA,
+    "fusiongan": FusionGAN,
     "msgfusion": lambda: MsgFusion("ct_mr"),
     "nestfuse": lambda: NestFuse("attention_avg"),
     "rfn_nest": RFNNest,

@@ -34,7 +34,11 @@ from fusebench.methods.gmc import _analyse, _gains, _synthesise
 
 __all__ = ["run"]
 
-RETRAINED = [m.slug for m in METHODS if any(w.name == "retrained" for w in m.weights)]
+RETRAINED = [
+    m.slug
+    for m in METHODS
+    if any(w.name == "retrained" and w.files[0].name.endswith(".npz") for w in m.weights)
+]
 
 
 def unit_rows(rng: np.random.Generator, count: int) -> np.ndarray:

@@ -40,7 +40,7 @@ from fusebench.methods._networks.mefnet import guided_upsampling
 from fusebench.methods._networks.msgfusion import MsgFusion
 from fusebench.methods._networks.murf import MURF, converted
 from fusebench.methods._networks.nestfuse import NestFuse, in_quarters, merge_places
-from fusebench.methods._networks.sdnet import _normalised
+from fusebench.methods._networks.sdnet import normalised
 from fusebench.methods._networks.sesf import cleaned, smoothed
 from fusebench.methods._networks.tardal import Normalisation
 
@@ -56,12 +56,15 @@ PARAMETERS = {
     "deepfuse_li": 18_817,
     "densefuse": 74_193,
     "didfuse": 260_935,
+    # Those of ours have a quarter of the authors' channels.
+    "drpl": 73_970,
     "emfusion": 148_545,
     "emma": 1_517_657,
     "fm0": 1_792,
     "fm1": 1_792,
     "fm2": 143_667_240,
     "fm3": 143_667_240,
+    "fmm": 275_889,
     # Two belong to a normalisation that is never applied.
     "gesenet": 240_587 - 2,
     "ifcnn_max": 83_587,
@@ -99,14 +102,15 @@ PARAMETERS = {
     "swinfusion": 973_681 - 8_430,
     "tardal": 296_577,
     "u2fusion": 659_217,
+    "vif_net": 268_193,
     # Two layers that nothing uses, queries and keys.
     "ydtr": 217_770 - 127_824,
 }
 
 # The furthest pixels of ten unrolled steps count by the product of ten small step sizes; those of
-# MFEIF by an attention of 1e-7, which its weights make constant; those of STDFusionNet by the
-# corners of eight kernels one after the other.
-FAINT = {"auif", "mfeif", "stdfusionnet"}
+# MFEIF by an attention of 1e-7, which its weights make constant; those of STDFusionNet and DRPL by
+# the corners of eight and of thirty kernels one after the other.
+FAINT = {"auif", "drpl", "mfeif", "stdfusionnet"}
 
 # Other methods with weights read a dictionary.
 DICTIONARIES = {
@@ -329,7 +333,7 @@ def test_densefuse_averages_activity_over_a_window() -> None:
 
 def test_pmgi_normalises_each_image_by_itself() -> None:
     x = image(2, 3, 9, 7) * 5 + 2
-    normal = _normalised(x)
+    normal = normalised(x)
     torch.testing.assert_close(normal.mean((2, 3)), torch.zeros(2, 3), rtol=0, atol=1e-5)
     torch.testing.assert_close(
         normal.var((2, 3), correction=0), torch.ones(2, 3), rtol=0, atol=1e-4
