@@ -1,9 +1,10 @@
 """Compute the cells of papers that can be computed, and write ``bench/papers/measured.csv``.
 
-For maintainers, after methods or metrics changed: ``python docs/measure.py IMAGES [DATABASE]``.
-``IMAGES`` holds the source images under ``data``, published results under ``golden`` and weights
-under ``weights``. Every method here that a paper compares is run on the pairs of that paper, into
-the database; what it holds already is not run again.
+For maintainers, after methods or metrics changed: ``python docs/measure.py IMAGES DATABASE
+[PAPER …]``. ``IMAGES`` holds the source images under ``data``, published results under ``golden``
+and weights under ``weights``. Every method here that a paper compares is run on the pairs of that
+paper, into the database; what it holds already is not run again. Values of papers that are not
+named stay as they are.
 """
 
 from __future__ import annotations
@@ -48,13 +49,15 @@ SETTINGS = {
 }
 
 
-def main(images: Path, database: str | None) -> None:
+def main(images: Path, database: str, papers: list[str]) -> None:
     """Run, audit and write."""
+    _, *lines = MEASURED.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if line.split(",")[0] not in papers]
     os.environ.setdefault("FUSEBENCH_WEIGHTS", str(images / "weights"))
     roots = {"": images / "data"}
     found: list[Audited] = []
     with closing(Store.open(database)) as store:
-        for key in paper_names():
+        for key in papers:
             paper = load_paper(key)
             run_what_is_here(paper, store, roots)
             results = [
@@ -68,6 +71,10 @@ def main(images: Path, database: str | None) -> None:
             results += [own(r) for r in find_stored(paper, None, store, roots)]
             found += audit(paper, None, results, shipped=False, progress=show)
     write_values(MEASURED, found)
+    head, *new = MEASURED.read_text(encoding="utf-8").splitlines(keepends=True)
+    # Sorting keeps the order within a paper.
+    rows = sorted(kept + new, key=lambda line: line.split(",")[0])
+    MEASURED.write_text("".join([head, *rows]), encoding="utf-8")
 
 
 def run_what_is_here(paper: Paper, store: Store, roots: dict[str, Path]) -> None:
@@ -100,4 +107,4 @@ def show(done: int, total: int, what: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:] or paper_names())
