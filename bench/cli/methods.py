@@ -74,7 +74,8 @@ def _weights(m: Method, weights: Weights) -> Iterator[str]:
 
     yield ""
     yield f"## Weights {weights.name} ({weights.origin})"
-    yield f"* Home: {weights.home}"
+    if weights.home:
+        yield f"* Home: {weights.home}"
     if weights.trained_on:
         yield f"* Trained on: {', '.join(weights.trained_on)}"
     if weights.notes:
