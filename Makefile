@@ -16,7 +16,7 @@ leaderboard: $(VENV)/.installed
 	$(BIN)/fusebench leaderboard --db $(DB)
 
 test: $(VENV)/.installed-$(EXTRAS)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

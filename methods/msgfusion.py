@@ -34,7 +34,7 @@ from fusebench.methods._weights import WeightFiles, load_network
         ),
     ),
     notes="Nobody here has seen the authors' weights. On tensors made by a rule the network gives "
-    "what theirs gives, to 1e-5 of its range. Results are grey, also where PET or SPECT is in "
+    "what theirs gives, to 2e-5 of its range. Results are grey, also where PET or SPECT is in "
     "false colours.",
 )
 def msgfusion(

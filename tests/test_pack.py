@@ -409,3 +409,14 @@ def test_a_newcomer_sees_published_results(
     Store.open("fusebench.db").close()
     run("leaderboard")
     assert shown.pop() == "sqlite:///fusebench.db"
+
+
+def test_what_the_package_ships_has_no_problems() -> None:
+    packed = read_pack(Path(published.__file__).parent / "published")
+    assert check_pack(packed).problems == []
+    assert {"tno:25", "roadscene:50", "lytro:20", "harvard_ct_mri:21"} <= {
+        dataset.name for dataset in packed.datasets
+    }
+    # Every image has the code, the libraries and the machine that made it.
+    assert {image.run for d in packed.datasets for image in d.images} <= set(packed.runs)
+    assert {run.environment for run in packed.runs.values()} <= set(packed.environments)

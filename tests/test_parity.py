@@ -30,8 +30,9 @@ from fusebench.methods._weights import file_digest
 
 __all__ = ["run"]
 
-# Of the range of each array. The rule asks for 1e-4; single precision takes 2e-6.
-TOLERANCE = 1e-5
+# Of the range of each array. The rule asks for 1e-4; single precision takes 2e-6, and 12e-6 in the
+# deepest branch of MsgFusion.
+TOLERANCE = 2e-5
 
 Found = dict[str, Tensor]
 

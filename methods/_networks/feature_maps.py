@@ -130,8 +130,8 @@ def select(maps: Sequence[Tensor], importance: Sequence[Tensor] | None, majority
         What magnitudes are multiplied by before they are compared. Where it is 0 for all sources,
         magnitudes alone are compared, as they are where it is equal for all.
     majority : bool
-        Whether the source is taken that is largest at most of 3x3 places. At the border of the
-        image its outermost places count several times.
+        Whether the source is taken that is largest at most of 3x3 places, the first of those that
+        are so equally often. At the border of the image its outermost places count several times.
 
     Returns
     -------
