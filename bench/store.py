@@ -33,6 +33,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    literal_column,
     make_url,
     select,
     text,
@@ -579,7 +580,8 @@ def insert_new(connection: Connection, table: type[Base], rows: Sequence[Mapping
     if not rows:
         return 0
     statement = _insert(connection, table).on_conflict_do_nothing()
-    return int(connection.execute(statement, rows).rowcount)
+    # PostgreSQL does not count the rows of many statements at once.
+    return len(connection.execute(statement.returning(literal_column("1")), rows).all())
 
 
 def json_digest(value: Any) -> str:

@@ -459,6 +459,12 @@ def test_text_is_readable_in_both_schemes(browser: Browser, server: str, scheme:
     for path in ("", "ranking?task=mff", "pairs?task=mff&map=qabf", "runs?run=1", "submit"):
         show(page, f"{server}/{path}")
         low = page.evaluate(_LOW_CONTRAST)
+        for _ in range(20):
+            # Colours fade from one to the other.
+            if not low:
+                break
+            page.wait_for_timeout(250)
+            low = page.evaluate(_LOW_CONTRAST)
         assert low == [], f"{path}: {low}"
     context.close()
 

@@ -24,8 +24,9 @@ NOTHING_TO_COMPARE = {
     *("cvt_sr", "dtcwt_accd", "dtcwt_sr", "dwt_sr", "nsct_sr"),
     *("mefnet", "mff_gan", "stdfusionnet"),
     *("fm0", "fm1", "fm2", "fm3", "nst"),
+    *("drpl", "fmm", "vif_net"),
     # No output of the authors and no weights, but parity on tensors of a rule.
-    *("defusion", "msgfusion", "nestfuse", "rfn_nest"),
+    *("defusion", "fusiongan", "msgfusion", "nestfuse", "rfn_nest"),
     *("cddfuse", "emma", "smfnet", "smfnet_mif", "swinfusion"),
 }
 

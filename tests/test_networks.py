@@ -65,6 +65,7 @@ PARAMETERS = {
     "fm2": 143_667_240,
     "fm3": 143_667_240,
     "fmm": 275_889,
+    "fusiongan": 924_673,
     # Two belong to a normalisation that is never applied.
     "gesenet": 240_587 - 2,
     "ifcnn_max": 83_587,

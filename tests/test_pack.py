@@ -314,7 +314,8 @@ def test_headers_that_say_nothing(copy: Path, text: str, says: str) -> None:
 # -- commands ---------------------------------------------------------------------------------
 
 
-def test_pack_check_merge(run: Run, tmp_path: Path) -> None:
+def test_pack_check_merge(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published, "FOLDER", tmp_path / "none")
     source = listed_results(tmp_path / "a.db")
     out = tmp_path / "packed"
     done: Result = run("submit", "pack", "--db", source, "-o", out)
