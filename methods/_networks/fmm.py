@@ -7,9 +7,10 @@ from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, max_pool2d, relu, scaled_dot_product_attention
+from torch.nn.functional import interpolate, max_pool2d, relu
 
 from fusebench.methods._networks.base import Conv, FusionNetwork, with_stride
+from fusebench.methods._networks.tokens import attention
 
 Fusion: TypeAlias = Literal["mapping", "concat", "add"]
 
@@ -113,7 +114,7 @@ class _Mapping(nn.Module):
         # (N, 1, places, C), side by side in memory: otherwise torch keeps a matrix of all pairs of
         # places, which has 3 GB for an image of 768x576 pixels.
         x, y = (t.flatten(2).transpose(1, 2)[:, None].contiguous() for t in (a, b))
-        mapped = [scaled_dot_product_attention(x, y, source) for source in (x, y)]
+        mapped = [attention(x, y, source) for source in (x, y)]
         first, second = (m[:, 0].transpose(1, 2).reshape(a.shape) for m in mapped)
         return first, second
 
