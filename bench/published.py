@@ -21,6 +21,11 @@ def has_published() -> bool:
     return is_pack(FOLDER)
 
 
+def is_published(url: str) -> bool:
+    """Say whether the URL of a database is that of the published results."""
+    return has_published() and url == f"sqlite:///{published_database()}"
+
+
 def published_database() -> Path:
     """Give a SQLite file with the published results; it is made once, in the cache folder.
 

@@ -8,6 +8,7 @@ from typing import IO
 import streamlit as st
 from sqlalchemy import make_url
 
+from fusebench.bench.published import is_published
 from fusebench.bench.store import default_url
 from fusebench.bench.types import FusebenchError
 from fusebench.leaderboard import board, submissions
@@ -18,6 +19,8 @@ from fusebench.leaderboard.submissions import Limits
 
 # Names of pairs shown before the rest is only counted.
 _NAMES = 12
+# What a copy of the published results is called.
+_OWN = "mine.db"
 
 
 def show() -> None:
@@ -48,6 +51,9 @@ def show() -> None:
 
 def _how_to(view: View) -> None:
     e = view.evaluation
+    if is_published(default_url()):
+        st.markdown("These are the published results, which are only read. First make a copy:")
+        st.code(f"fusebench submit merge published --db {_OWN}", language="sh", wrap_lines=True)
     steps = commands(e, view.protocol, _database())
     st.markdown("As a folder of images:")
     st.code(steps.folder, language="sh", wrap_lines=True)
@@ -62,6 +68,8 @@ def _how_to(view: View) -> None:
 
 def _database() -> str:
     """Name the database without its place, which is no business of every visitor."""
+    if is_published(default_url()):
+        return _OWN
     url = make_url(default_url())
     return Path(str(url.database)).name if url.get_backend_name() == "sqlite" else "URL"
 

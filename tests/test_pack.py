@@ -356,6 +356,8 @@ def test_published_results_are_a_database_to_read(run: Run, tmp_path: Path) -> N
     assert done.status == 0, done
     assert "tno:21,ivif,canonical,Average,1" in done.out
     path = published.published_database()
+    assert published.is_published(f"sqlite:///{path}")
+    assert not published.is_published(f"sqlite:///{tmp_path / 'mine.db'}")
     made = path.stat().st_mtime_ns
     published._database.cache_clear()
     assert published.published_database().stat().st_mtime_ns == made
