@@ -177,13 +177,13 @@ def approximate(patches: Array, atoms: Array, tolerance: float) -> tuple[Array, 
     """
     xp = array_namespace(patches)
     fit, activity = xp.zeros_like(patches), xp.zeros_like(patches[:, 0])
-    energy = (patches**2).sum(1)
+    energy = xp.vecdot(patches, patches)
     # Patches of alike energy need alike numbers of atoms; flat ones need none.
     order = xp.argsort(energy)[int((energy <= tolerance**2).sum()) :]
-    together = _TOGETHER_ON_CPU if is_numpy_array(patches) else _TOGETHER_ON_GPU
-    for start in range(0, order.shape[0], together):
-        some = order[start : start + together]
-        rest, _, coefficients = _pursue(patches[some], atoms, tolerance)
+    pursuit = _Pursuit(patches, atoms)
+    for start in range(0, order.shape[0], pursuit.together):
+        some = order[start : start + pursuit.together]
+        rest, _, coefficients = pursuit(patches[some], tolerance)
         fit[some], activity[some] = patches[some] - rest, xp.abs(coefficients).sum(1)
     return fit, activity
 
@@ -192,50 +192,64 @@ def sparse_codes(patches: Array, atoms: Array, most: int) -> Array:
     """Give the coefficients ``(N, K)`` of patches over at most `most` atoms; see `approximate`."""
     xp = array_namespace(patches)
     codes = xp.zeros((len(patches), len(atoms)), dtype=patches.dtype, device=patches.device)
-    for start in range(0, len(patches), _TOGETHER_ON_CPU):
-        some = slice(start, start + _TOGETHER_ON_CPU)
-        _, chosen, coefficients = _pursue(patches[some], atoms, 1e-6, most)
+    pursuit = _Pursuit(patches, atoms)
+    for start in range(0, len(patches), pursuit.together):
+        some = slice(start, start + pursuit.together)
+        _, chosen, coefficients = pursuit(patches[some], 1e-6, most)
         for k in range(chosen.shape[1]):
             rows = xp.arange(start, start + len(chosen))
             codes[rows, chosen[:, k]] += coefficients[:, k]
     return codes
 
 
-def _pursue(
-    patches: Array, atoms: Array, tolerance: float, most: int = SIDE**2
-) -> tuple[Array, Array, Array]:
-    """Give what is left of patches, the atoms taken ``(N, k)`` and their coefficients."""
-    xp = array_namespace(patches)
-    number, size = patches.shape
-    make = partial(xp.zeros, dtype=patches.dtype, device=patches.device)
-    basis = make((number, size, size))  # one orthonormal vector in each row
-    # Atom k is the sum over i <= k of mixture[k, i] * basis[i].
-    mixture, projection = make((number, size, size)), make((number, size))
-    rest, taken, chosen = patches, 0, []
-    active = (rest**2).sum(1) > tolerance**2
-    while taken < min(size, most) and bool(active.any()):
-        chosen.append(xp.argmax(xp.abs(rest @ atoms.T), axis=1))
-        atom = atoms[chosen[-1]]
-        mix = basis[:, :taken] @ atom[:, :, None]
-        atom = atom - (xp.matrix_transpose(mix) @ basis[:, :taken])[:, 0]
-        length = xp.sqrt((atom**2).sum(1))
-        # An atom that lies in the span of those taken adds nothing; it is the end of the pursuit.
-        active = active & (length > _SPANNED)
-        length = xp.where(active, length, 1.0)
-        vector = xp.where(active[:, None], atom / length[:, None], 0.0)
-        share = (vector * rest).sum(1)
-        basis[:, taken], projection[:, taken] = vector, share
-        mixture[:, taken, :taken], mixture[:, taken, taken] = mix[:, :, 0], length
-        rest = rest - share[:, None] * vector
-        taken += 1
-        active = active & ((rest**2).sum(1) > tolerance**2)
-    # Coefficients of the atoms, by back substitution for all patches at once. Where a pursuit ended
-    # early its projections are zero, and so are the coefficients.
-    coefficients = projection[:, :taken]
-    for k in reversed(range(taken)):
-        coefficients[:, k] /= mixture[:, k, k]
-        coefficients[:, :k] -= coefficients[:, k : k + 1] * mixture[:, k, :k]
-    return rest, xp.stack(chosen, axis=1) if chosen else xp.zeros((number, 0)), coefficients
+class _Pursuit:
+    """Orthogonal matching pursuit of up to `together` patches at once, in memory used again."""
+
+    def __init__(self, patches: Array, atoms: Array) -> None:
+        self.xp = xp = array_namespace(patches)
+        self.together = _TOGETHER_ON_CPU if is_numpy_array(patches) else _TOGETHER_ON_GPU
+        self.atoms = atoms
+        # Single precision is enough to see which atom correlates most; what is left of a patch is
+        # kept in double, so that rounding does not build up.
+        self.columns = xp.astype(atoms, xp.float32).T
+        number, size = min(len(patches), self.together), atoms.shape[1]
+        make = partial(xp.empty, dtype=patches.dtype, device=patches.device)
+        self.basis = make((number, size, size))  # one orthonormal vector in each row
+        # Atom k is the sum over i <= k of mixture[k, :, i] * basis[:, i].
+        self.mixture, self.projection = make((size, number, size)), make((number, size))
+
+    def __call__(
+        self, patches: Array, tolerance: float, most: int = SIDE**2
+    ) -> tuple[Array, Array, Array]:
+        """Give what is left of patches, the atoms taken ``(N, k)`` and their coefficients."""
+        xp, number = self.xp, len(patches)
+        basis, mixture = self.basis[:number], self.mixture[:, :number]
+        rest, taken, chosen = patches, 0, []
+        active = xp.vecdot(rest, rest) > tolerance**2
+        while taken < min(basis.shape[1], most) and bool(active.any()):
+            correlation = xp.astype(rest, xp.float32) @ self.columns
+            chosen.append(xp.argmax(xp.abs(correlation), axis=1))
+            atom = self.atoms[chosen[-1]]
+            mix = basis[:, :taken] @ atom[:, :, None]
+            atom = atom - (xp.matrix_transpose(mix) @ basis[:, :taken])[:, 0]
+            length = xp.sqrt(xp.vecdot(atom, atom))
+            # An atom that lies in the span of those taken adds nothing; it ends the pursuit.
+            active = active & (length > _SPANNED)
+            length = xp.where(active, length, 1.0)
+            vector = atom * (active / length)[:, None]
+            share = xp.vecdot(vector, rest)
+            basis[:, taken], self.projection[:number, taken] = vector, share
+            mixture[taken, :, :taken], mixture[taken, :, taken] = mix[:, :, 0], length
+            rest = rest - share[:, None] * vector
+            taken += 1
+            active = active & (xp.vecdot(rest, rest) > tolerance**2)
+        # Coefficients of the atoms, by back substitution for all patches at once. Where a pursuit
+        # ended early its projections are zero, and so are the coefficients.
+        coefficients = self.projection[:number, :taken]
+        for k in reversed(range(taken)):
+            coefficients[:, k] /= mixture[k, :, k]
+            coefficients[:, :k] -= coefficients[:, k : k + 1] * mixture[k, :, :k]
+        return rest, xp.stack(chosen, axis=1) if chosen else xp.zeros((number, 0)), coefficients
 
 
 # Norm below which what a new atom adds to those taken is rounding.
