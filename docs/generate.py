@@ -6,12 +6,14 @@ Run it after changing a record: ``python docs/generate.py``. A test fails while 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from markdown import doi_link
+from markdown import doi_link, table
 from metric_pages import metric_pages
 
-from fusebench.bench.audit import audit_all, is_near
+from fusebench.bench.audit import Audited, audit_all, is_near, shipped_values
 from fusebench.bench.doubts import find_doubts
 from fusebench.bench.paper import load_paper
 from fusebench.bench.types import TASK_TITLES, DatasetInfo, Fidelity, Method, Problem
@@ -195,7 +197,7 @@ def audit_page() -> str:
             f"| {c.paper} | {c.table} | {c.label} | {c.metric_label} | {c.printed} | {value} "
             f"| {protocols} | {a.best.images} |"
         )
-    out += ["", Q0_SECTION, "", "## What rules find", ""]
+    out += ["", *rows_of_papers(papers), Q0_SECTION, "", "## What rules find", ""]
     doubts = {key: find_doubts(load_paper(key)) for key in papers}
     out += ["| paper | rule | kind | cells | what |", "|---|---|---|---:|---|"]
     out += [
@@ -208,6 +210,73 @@ def audit_page() -> str:
     for key, listed in doubts.items():
         out += [f"* {key}: {d.text} ({d.evidence})" for d in listed if d.rule == "statement"]
     return "\n".join(out) + "\n"
+
+
+def rows_of_papers(papers: Mapping[str, Sequence[Audited]]) -> list[str]:
+    """Set whole rows of the papers beside what methods here give, and say why they differ."""
+    out = ["## Row by row", ""]
+    out += [
+        "Every row of which something was computed, as printed / computed: under the protocol",
+        "`jiangnan` for rao2021fmm and `smfnet` for zhang_smfnet, under that which comes nearest for",
+        "hill2021semantic. Bold where a verdict above counts the cell as given again or near. What is",
+        "not explained is open.",
+    ]
+    for key, audited in papers.items():
+        paper = load_paper(key)
+        computed = shipped_values(paper)
+        tables: dict[tuple[str, str], dict[tuple[str, ...], list[Audited]]] = {}
+        for a in audited:
+            c = a.cell
+            values = computed.get(c, [])
+            for images in dict.fromkeys(m.images for m in values):
+                rows = tables.setdefault((c.table, c.dataset), {})
+                one = replace(a, measured=tuple(m for m in values if m.images == images))
+                rows.setdefault((c.label, c.pair, c.block, images), []).append(one)
+        for (number, dataset), rows in tables.items():
+            metrics = list(dict.fromkeys(a.cell.metric_label for r in rows.values() for a in r))
+            lines, notes = [], dict[str, int]()
+            for (label, pair, block, images), row in rows.items():
+                cells = {a.cell.metric_label: beside(a, ROW_PROTOCOLS.get(key)) for a in row}
+                what = " ".join(filter(None, (label, pair, block)))
+                known = [notes.setdefault(text, len(notes) + 1) for text in why_off(row)]
+                why = ", ".join(f"({n})" for n in known) or "open"
+                complete = all("**" in text for text in cells.values())
+                cells["difference"] = "none" if complete else why
+                lines.append([what, images, *[cells.get(m, "–") for m in [*metrics, "difference"]]])
+            out += ["", f"### {key}, table {number}: {paper.datasets[dataset].title}", ""]
+            heads = ["method", "images", *[f"{m}:" for m in metrics], "difference"]
+            out += table(heads, lines)
+            out += ["", *[f"* ({n}) {text}" for text, n in notes.items()]] if notes else []
+    return [*out, ""]
+
+
+# What the tables of a paper are computed by.
+ROW_PROTOCOLS = {"rao2021fmm": "jiangnan", "zhang_smfnet": "smfnet"}
+
+
+def beside(a: Audited, protocol: str | None) -> str:
+    """Give a printed cell and the computed one, bold where they are near."""
+    values = [m.value for m in a.measured if protocol in m.protocols]
+    if protocol is None:
+        values = sorted(
+            (m.value for m in a.measured if m.protocols), key=lambda v: abs(v - a.cell.value)
+        )
+    if not values:
+        return f"{a.cell.printed} / –"
+    text = f"{a.cell.printed} / {values[0]:.{a.cell.decimals}f}"
+    return f"**{text}**" if is_near(a.cell, values[0]) else text
+
+
+def why_off(row: Sequence[Audited]) -> list[str]:
+    """Give what is known of the cells of a row that are off."""
+    off = [a for a in row if not any(m.protocols and is_near(a.cell, m.value) for m in a.measured)]
+    known = {
+        f"{d.text} ({d.evidence})": None
+        for a in off
+        for d in a.doubts
+        if d.rule == "statement" and d.kind == "doubt"
+    }
+    return list(known)
 
 
 AUDIT_INTRODUCTION = """# The tables of papers, audited

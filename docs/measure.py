@@ -46,6 +46,13 @@ SETTINGS = {
     "densefuse_l1": MethodChoice("densefuse", "DenseFuse-l1", {"strategy": "l1"}),
     "tardal_tt": MethodChoice("tardal", "TarDAL-tt", {"mode": "tt"}),
     "tardal_ct": MethodChoice("tardal", "TarDAL-ct", {"mode": "ct"}),
+    # Visible first, and then with the range that the network gives.
+    "u2fusion_reversed": MethodChoice("u2fusion", "U2Fusion-reversed", {"order": "reversed"}),
+    "u2fusion_kept": MethodChoice(
+        "u2fusion", "U2Fusion-kept", {"order": "reversed", "output": "kept"}
+    ),
+    # As the authors' script takes grey images, without the mean of photographs taken off.
+    "ifcnn_max_plain": MethodChoice("ifcnn_max", "IFCNN-MAX-plain", {"normalisation": "none"}),
 }
 
 

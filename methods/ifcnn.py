@@ -108,8 +108,8 @@ def ifcnn_max(
 
     All inputs are normalised as photographs of ImageNet are. The authors' script does not do so for
     grey ones (`normalisation` "none"), but their published images show that they did: with it ours
-    equal them, without it they are 5 to 17 levels off. Others ran the script as it is: the row of
-    IFCNN(max) in table 3 of [2]_, which the published images contradict, comes out with "none".
+    equal them, without it they are 5 to 17 levels off. Others ran the script as it is: the rows of
+    IFCNN in table 1 and of IFCNN(max) in table 3 of [2]_ come out with "none" in all columns.
 
     References
     ----------

@@ -375,7 +375,11 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     "tardal": tuple(Evidence(deep(f"TarDAL-{m}"), {"mode": m}) for m in ("dt", "tt", "ct")),
     "tif": (Evidence(octave("TIF")), Evidence(vifb("TIF"))),
     # All 14 images of the second give the same figures, and take a minute.
-    "u2fusion": (Evidence(deep("U2Fusion")), Evidence(tang("U2Fusion", "01", "08", "14", "18"))),
+    "u2fusion": (
+        Evidence(deep("U2Fusion")),
+        Evidence(tang("U2Fusion", "01", "08", "14", "18")),
+        Evidence(deep("U2Fusion-visfirst"), {"order": "reversed", "output": "scaled"}),
+    ),
     "vsmwls": (Evidence(octave("VSMWLS")), Evidence(vifb("VSMWLS", only=VIFB_SMALL))),
     "ydtr": (Evidence(deep("YDTR")),),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -21,10 +22,24 @@ class DenseStack(FusionNetwork):
         Number of dense convolutions.
     widths : sequence of int
         Channels of the chain, without the last.
+    reverse : bool
+        Whether the last source goes in first.
+    output : {"stretched", "scaled", "kept"}
+        What becomes 0 and 255: the darkest and the brightest value, black and the brightest value,
+        or black and white.
     """
 
-    def __init__(self, width: int, dense: int, widths: Sequence[int]) -> None:
+    def __init__(
+        self,
+        width: int,
+        dense: int,
+        widths: Sequence[int],
+        *,
+        reverse: bool = False,
+        output: Literal["stretched", "scaled", "kept"] = "stretched",
+    ) -> None:
         super().__init__()
+        self.reverse, self.output = reverse, output
         self.first = _conv(2, width)
         self.dense = Dense(
             [_conv(width * n, width) for n in range(1, dense + 1)], newest_first=True
@@ -38,12 +53,16 @@ class DenseStack(FusionNetwork):
 
     def compute(self, *sources: Tensor) -> Tensor:
         """Give the image in [0, 1] of sources ``(N, 1, H, W)``."""
-        x = self.dense(self.first(torch.cat(sources, dim=1)))
+        x = self.dense(self.first(torch.cat(sources[::-1] if self.reverse else sources, dim=1)))
         fused: Tensor = self.chain(x).tanh() / 2 + 0.5
         return fused
 
     def save(self, fused: Tensor, *sources: Tensor) -> Tensor:
-        """Stretch."""
+        """Bring the image to the range that the output shall have."""
+        if self.output == "kept":
+            return fused
+        if self.output == "scaled":
+            return fused / fused.amax((1, 2, 3), keepdim=True)
         return stretched(fused)
 
 
