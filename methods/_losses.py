@@ -114,10 +114,15 @@ def sobel(image: Tensor) -> Tensor:
 
     Borders are doubled; each channel is treated by itself.
     """
+    return _derivatives(image).abs().sum(1).reshape(image.shape)
+
+
+def _derivatives(image: Tensor) -> Tensor:
+    """Give both derivatives by Sobel's kernels of each of ``N * C`` planes."""
     kernel = image.new_tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
     kernels = torch.stack((kernel, kernel.T))[:, None]
     planes = pad(image, (1, 1, 1, 1), "replicate").flatten(0, 1)[:, None]
-    return conv2d(planes, kernels).abs().sum(1).reshape(image.shape)
+    return conv2d(planes, kernels)
 
 
 @_in_float32
@@ -127,9 +132,21 @@ def gradient_error(x: Tensor, y: Tensor) -> Tensor:
 
 
 @_in_float32
+def slope_error(x: Tensor, y: Tensor) -> Tensor:
+    """Mean absolute difference of both derivatives of two images, by Sobel's kernels over 8."""
+    return (_derivatives(x - y) / 8).abs().mean()
+
+
+@_in_float32
 def one_minus_ssim(x: Tensor, y: Tensor, *, size: int = _WINDOW) -> Tensor:
     """One minus the mean structural similarity of two images; see `selected_ssim`."""
     return selected_ssim(x, x, y, size=size)
+
+
+@_in_float32
+def one_minus_gaussian_ssim(x: Tensor, y: Tensor) -> Tensor:
+    """One minus the mean structural similarity of two images in Gaussian windows of 11 x 11."""
+    return 1 - _by_gaussian(x, y)[0]
 
 
 @_in_float32

@@ -126,6 +126,26 @@ def test_gradient_of_a_ramp() -> None:
     assert losses.gradient_error(ramp, torch.zeros_like(ramp)).item() == 6
 
 
+def test_slopes_have_signs() -> None:
+    ramp = torch.arange(4.0).expand(1, 1, 3, 4)
+    # Slopes of 0.5, 1, 1 and 0.5 along the rows, and of 0 along the columns.
+    assert losses.slope_error(ramp, 0 * ramp).item() == 0.375
+    assert losses.slope_error(ramp, -ramp).item() == 0.75
+    assert losses.gradient_error(ramp, -ramp).item() == 0
+
+
+def test_similarity_in_one_gaussian_window_is_that_of_its_moments() -> None:
+    x, y = noise(0, 1, 1, 11, 11), noise(2, 1, 1, 11, 11) * 0.8
+    p, q = (z[0, 0].numpy().astype(np.float64) for z in (x, y))
+    tap = np.exp(-(np.arange(-5, 6) ** 2) / 4.5)
+    window = np.outer(tap, tap) / tap.sum() ** 2
+    mu, nu = (p * window).sum(), (q * window).sum()
+    shared = 2 * ((p * q * window).sum() - mu * nu) + C2
+    contrast = shared / ((p * p * window).sum() - mu**2 + (q * q * window).sum() - nu**2 + C2)
+    score = contrast * (2 * mu * nu + C1) / (mu**2 + nu**2 + C1)
+    assert losses.one_minus_gaussian_ssim(x, y).item() == pytest.approx(1 - score, abs=1e-5)
+
+
 def test_adversarial_labels_lie_between() -> None:
     judged = torch.tensor([[1.0], [0.5]])
     labels = torch.tensor([[0.5], [0.0]])
@@ -174,6 +194,8 @@ OF_ONE: dict[str, Callable[[Tensor], Tensor]] = {
         noise(1, *x.shape), noise(2, *x.shape), x, by="mean", with_luminance=False
     ),
     "ssim": lambda x: losses.one_minus_ssim(noise(1, *x.shape), x),
+    "gaussian": lambda x: losses.one_minus_gaussian_ssim(noise(1, *x.shape), x),
+    "slope": lambda x: losses.slope_error(noise(1, *x.shape), x),
     "ms_ssim": lambda x: losses.one_minus_ms_ssim(noise(1, *x.shape), x),
     "tv": losses.total_variation,
     "squared": lambda x: losses.squared_error(noise(1, *x.shape), x),
@@ -222,7 +244,9 @@ def test_nothing_becomes_nan_in_a_thousand_random_steps() -> None:
             losses.selected_ssim(a, b, fused)
             + losses.selected_ssim(a, b, fused, by="mean", with_luminance=False)
             + losses.one_minus_ssim(a, fused)
+            + losses.one_minus_gaussian_ssim(a, fused)
             + losses.one_minus_ms_ssim(a, fused)
+            + losses.slope_error(a, fused)
             + losses.total_variation(b - fused)
             + losses.squared_error(a, fused)
             + losses.laplacian_error(fused, b)
