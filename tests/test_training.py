@@ -32,7 +32,9 @@ __all__ = ["run"]
 SLUGS = RECIPES.slugs
 
 # The smallest crops that the networks and losses allow, so that a step takes no time.
-CROPS = {"fusiongan": 43, "cddfuse": 12, "smfnet": 12, "smfnet_mif": 12, "swinfusion": 16}
+CROPS = {"fusiongan": 43, "swinfusion": 16} | dict.fromkeys(
+    ("cddfuse", "msgfusion", "smfnet", "smfnet_mif"), 12
+)
 OPTIONS = {"drpl": {"channels": "4"}}
 
 

@@ -6,6 +6,7 @@ from fusebench.methods._recipes import (
     drpl,
     fmm,
     fusiongan,
+    msgfusion,
     nestfuse,
     rfn_nest,
     smfnet,
@@ -16,6 +17,17 @@ from fusebench.methods._recipes.base import Recipe
 
 RECIPES: Registry[Recipe] = Registry("recipe")
 
-for _module in (cddfuse, drpl, fmm, fusiongan, nestfuse, rfn_nest, smfnet, swinfusion, vif_net):
+for _module in (
+    cddfuse,
+    drpl,
+    fmm,
+    fusiongan,
+    msgfusion,
+    nestfuse,
+    rfn_nest,
+    smfnet,
+    swinfusion,
+    vif_net,
+):
     RECIPES.add(_module.RECIPE)
 RECIPES.add(smfnet.MEDICAL_RECIPE)
