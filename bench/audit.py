@@ -27,6 +27,7 @@ from fusebench.bench.registry import unknown_name
 from fusebench.bench.types import FusebenchError, Image, InputError, MissingDataError, Pair
 from fusebench.datasets import DATASETS, Dataset
 from fusebench.methods import METHODS
+from fusebench.methods._weights import trained_here
 from fusebench.metrics import METRICS, Protocol, compute_scores, triplet_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ NEAR_SHARE = 5e-4
 MEASURED = FOLDER / "measured.csv"
 """Values of images that are public, computed by the maintainers; ``docs/measure.py`` writes it."""
 
+RETRAINED = FOLDER / "retrained.csv"
+"""The same of methods that run on weights of ours, where their authors' are not to be had."""
+
 Progress = Callable[[int, int, str], None]
 
 
@@ -69,12 +73,16 @@ class Measured:
         Protocols of the package that compute the metric so; empty for none.
     value : float
         Mean over the pairs; NaN where undefined on any.
+    retrained : bool
+        Whether the images are of weights that were trained here: they reproduce no number, however
+        near they come.
     """
 
     images: str
     convention: str
     protocols: tuple[str, ...]
     value: float
+    retrained: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,8 @@ class Results:
         Reads the fused image of a pair, by key.
     problem : str
         Why they cannot be used; "" where they can.
+    retrained : bool
+        Whether they are of weights that were trained here.
     """
 
     method: str
@@ -101,6 +111,7 @@ class Results:
     opened: Dataset | None
     read: Mapping[str, Callable[[], Image]] = field(default_factory=dict)
     problem: str = ""
+    retrained: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,14 +232,17 @@ def _nearest(
     """Choose the computed value nearest to the printed one, and those of the same images.
 
     A convention that no protocol uses counts only where it gives the printed number: among many,
-    some come near by chance.
+    some come near by chance. Images of weights that were trained here count where there are no
+    others.
     """
     tried = []
     for index, values in enumerate(measured):
         for value in values:
             off = units_off(cell, value.value)
-            if off <= SAME or (value.protocols and math.isfinite(off)):
-                tried.append((off > SAME, not value.protocols, off, index, value))
+            given = off <= SAME and not value.retrained
+            if given or (value.protocols and math.isfinite(off)):
+                far = off > SAME
+                tried.append((value.retrained, far, not value.protocols, off, index, value))
     if not tried:
         return None, ()
     *_, index, best = min(tried, key=lambda t: t[:-1])
@@ -243,12 +257,13 @@ def _verdict(
 ) -> tuple[Verdict, str]:
     off = math.inf if best is None else units_off(cell, best.value)
     how = "" if best is None else _how(best)
-    if best is not None and best.protocols and off <= SAME:
+    theirs = best is not None and not best.retrained
+    if best is not None and theirs and best.protocols and off <= SAME:
         return "reproduced", f"{how}, from {best.images}"
     wrong = [d.text for d in doubts if d.kind == "contradiction"]
     if wrong:
         return "contradicts itself", "; ".join(wrong)
-    if best is not None and is_near(cell, best.value):
+    if best is not None and theirs and is_near(cell, best.value):
         close = "" if off <= SAME else f" gives {best.value:.{cell.decimals}f}, near it"
         return "explained by convention", f"{how}{close}, from {best.images}"
     # That some images do not give a number says nothing against a convention known otherwise.
@@ -389,7 +404,8 @@ def audit_all(
 def measure(result: Results, cells: Sequence[Cell]) -> dict[Cell, list[Measured]]:
     """Compute cells of one method, dataset and pair by every convention.
 
-    Conventions that no protocol uses are tried where the protocols do not give the printed number.
+    Conventions that no protocol uses are tried where the protocols do not give the printed number,
+    unless the weights were trained here: what gives it then does so by chance.
 
     Parameters
     ----------
@@ -414,6 +430,8 @@ def measure(result: Results, cells: Sequence[Cell]) -> dict[Cell, list[Measured]
     slugs = list(dict.fromkeys(c.metric for c in cells))
     values = _means(result, keys, slugs, lambda convention: bool(convention.protocols))
     found = {c: values[c.metric] for c in cells}
+    if result.retrained:
+        return found
     left = [c for c in cells if judge(c, [found[c]]).verdict != "reproduced"]
     slugs = list(dict.fromkeys(c.metric for c in left))
     values = _means(result, keys, slugs, lambda convention: not convention.protocols)
@@ -468,6 +486,7 @@ def _means(
             str(shown),
             (*(before.protocols if before else ()), *convention.protocols),
             math.fsum(values[index] for values, _ in scored) / len(scored),
+            result.retrained,
         )
     return {slug: list(values.values()) for slug, values in found.items()}
 
@@ -644,11 +663,18 @@ def find_stored(
                 str(key): lambda digest=str(digest): _cached_image(digest)
                 for key, digest in zip(rows.key, rows.image_digest, strict=True)
             }
-            label = f"{row.label} in the database ({row.device})"
+            own = (
+                row.kind == "method"
+                and row.slug in METHODS
+                and trained_here(METHODS[row.slug], row.origin)
+            )
+            whose = " with weights of ours" if own else ""
+            label = f"{row.label}{whose} in the database ({row.device})"
             try:
-                result = Results(method, dataset, label, _open(paper, dataset, places), read)
+                opened = _open(paper, dataset, places)
+                result = Results(method, dataset, label, opened, read, retrained=own)
             except FusebenchError as e:
-                result = Results(method, dataset, label, None, problem=str(e))
+                result = Results(method, dataset, label, None, problem=str(e), retrained=own)
             found.append(result)
     return found
 
@@ -693,18 +719,20 @@ def shipped_values(paper: Paper) -> dict[Cell, list[Measured]]:
     """Give the values that the maintainers computed from public images."""
     by_place = {tuple(getattr(c, name) for name in _PLACE): c for c in paper.cells}
     found: dict[Cell, list[Measured]] = defaultdict(list)
-    with MEASURED.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            place = tuple(row[name] for name in _PLACE)
-            if row["paper"] == paper.key:
-                found[by_place[place]].append(
-                    Measured(
-                        row["images"],
-                        row["convention"],
-                        tuple(row["protocols"].split()),
-                        float(row["value"]),
+    for path in (MEASURED, RETRAINED):
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                place = tuple(row[name] for name in _PLACE)
+                if row["paper"] == paper.key:
+                    found[by_place[place]].append(
+                        Measured(
+                            row["images"],
+                            row["convention"],
+                            tuple(row["protocols"].split()),
+                            float(row["value"]),
+                            path == RETRAINED,
+                        )
                     )
-                )
     return found
 
 

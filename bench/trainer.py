@@ -59,7 +59,7 @@ def train_network(
     folder: Path,
     *,
     roots: Mapping[str, Path] | None = None,
-    budget: str | None = None,
+    budget: str | Budget | None = None,
     steps: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -81,7 +81,7 @@ def train_network(
         ``SLUG.html``, which shows the losses, and ``SLUG.checkpoint``.
     roots : mapping of str to Path, optional
         Folders of the datasets, "" for any.
-    budget : {"paper", "cpu"}, optional
+    budget : {"paper", "cpu"} or Budget, optional
         How much of everything; by default "paper" on a GPU and "cpu" elsewhere.
     steps : int, optional
         Instead of the budget's.
@@ -113,8 +113,7 @@ def train_network(
     """
     recipe = RECIPES[slug]
     where = torch.device(resolve_device(device, METHODS[slug]))
-    chosen = budget or ("cpu" if where.type == "cpu" else "paper")
-    amount = _budget(recipe, chosen, steps)
+    amount, chosen = choose_budget(recipe, budget, steps, where)
     if seed < 0:
         raise InputError(f"seed is {seed}; expected a whole number of at least 0")
     values = complete(f"the training of {slug}", recipe.plan, options or {})
@@ -135,13 +134,21 @@ def _precise() -> Any:
     return torch.backends.cudnn.flags(allow_tf32=False)
 
 
-def _budget(recipe: Recipe, name: str, steps: int | None) -> Budget:
-    found = next((b for key, b in recipe.budgets.items() if key == name), None)
-    if found is None:
-        raise InputError(f"unknown budget {name!r}; expected {' or '.join(recipe.budgets)}")
+def choose_budget(
+    recipe: Recipe, given: str | Budget | None, steps: int | None, device: torch.device
+) -> tuple[Budget, str]:
+    """Give how much of everything, and what it is called; see `train_network`."""
+    if isinstance(given, Budget):
+        found, name = given, "given"
+    else:
+        name = given or ("cpu" if device.type == "cpu" else "paper")
+        known = next((b for key, b in recipe.budgets.items() if key == name), None)
+        if known is None:
+            raise InputError(f"unknown budget {name!r}; expected {' or '.join(recipe.budgets)}")
+        found = known
     if steps is not None and steps < 1:
         raise InputError(f"steps is {steps}; expected a whole number of at least 1")
-    return found if steps is None else replace(found, steps=steps)
+    return found if steps is None else replace(found, steps=steps), name
 
 
 class _Training:

@@ -1,10 +1,12 @@
 """Compute the cells of papers that can be computed, and write ``bench/papers/measured.csv``.
 
-For maintainers, after methods or metrics changed: ``python docs/measure.py IMAGES DATABASE
-[PAPER …]``. ``IMAGES`` holds the source images under ``data``, published results under ``golden``
-and weights under ``weights``. Every method here that a paper compares is run on the pairs of that
-paper, into the database; what it holds already is not run again. Values of papers that are not
-named stay as they are.
+For maintainers, after methods or metrics changed:
+``python docs/measure.py [--retrained] IMAGES DATABASE [PAPER …]``. ``IMAGES`` holds the source
+images under ``data``, published results under ``golden`` and weights under ``weights``. Every
+method here that a paper compares is run on the pairs of that paper, into the database; what it
+holds already is not run again. Values of papers that are not named stay as they are. With
+``--retrained`` it is the methods that run on weights of ours, whose values reproduce nothing and go
+to ``bench/papers/retrained.csv``.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 
 from fusebench.bench.audit import (
     MEASURED,
+    RETRAINED,
     Audited,
     Results,
     audit,
@@ -32,6 +35,8 @@ from fusebench.bench.pool import make_pool
 from fusebench.bench.runner import run_suite
 from fusebench.bench.store import Store
 from fusebench.bench.suite import MethodChoice, Suite
+from fusebench.methods import METHODS
+from fusebench.methods._weights import trained_here
 from fusebench.metrics import METRICS
 
 # Results that others published: paper, method, folder and who.
@@ -56,9 +61,10 @@ SETTINGS = {
 }
 
 
-def main(images: Path, database: str, papers: list[str]) -> None:
+def main(images: Path, database: str, papers: list[str], *, retrained: bool) -> None:
     """Run, audit and write."""
-    _, *lines = MEASURED.read_text(encoding="utf-8").splitlines(keepends=True)
+    path = RETRAINED if retrained else MEASURED
+    _, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines if line.split(",")[0] not in papers]
     os.environ.setdefault("FUSEBENCH_WEIGHTS", str(images / "weights"))
     roots = {"": images / "data"}
@@ -66,7 +72,7 @@ def main(images: Path, database: str, papers: list[str]) -> None:
     with closing(Store.open(database)) as store:
         for key in papers:
             paper = load_paper(key)
-            run_what_is_here(paper, store, roots)
+            run_what_is_here(paper, store, roots, retrained=retrained)
             results = [
                 replace(
                     find_folder(paper, None, method, images / "golden" / folder, roots),
@@ -76,15 +82,18 @@ def main(images: Path, database: str, papers: list[str]) -> None:
                 if name == key
             ]
             results += [own(r) for r in find_stored(paper, None, store, roots)]
+            results = [r for r in results if r.retrained == retrained]
             found += audit(paper, None, results, shipped=False, progress=show)
-    write_values(MEASURED, found)
-    head, *new = MEASURED.read_text(encoding="utf-8").splitlines(keepends=True)
+    write_values(path, found)
+    head, *new = path.read_text(encoding="utf-8").splitlines(keepends=True)
     # Sorting keeps the order within a paper.
     rows = sorted(kept + new, key=lambda line: line.split(",")[0])
-    MEASURED.write_text("".join([head, *rows]), encoding="utf-8")
+    path.write_text("".join([head, *rows]), encoding="utf-8")
 
 
-def run_what_is_here(paper: Paper, store: Store, roots: dict[str, Path]) -> None:
+def run_what_is_here(
+    paper: Paper, store: Store, roots: dict[str, Path], *, retrained: bool
+) -> None:
     """Run the methods of a paper on its datasets, where both are here."""
     wanted: dict[str, dict[str, MethodChoice]] = defaultdict(dict)
     for cell in paper.cells:
@@ -92,8 +101,12 @@ def run_what_is_here(paper: Paper, store: Store, roots: dict[str, Path]) -> None
         # Where it is not known which of the pairs were used, there is nothing to compare.
         known = cell.pair or source.published in (None, cell.pairs)
         if cell.metric in METRICS and dataset_here(source) and known:
-            here = {slug: MethodChoice(slug) for slug in methods_here(paper, cell.method)}
-            others = set(paper.aliases.get(cell.method, ())) & set(SETTINGS)
+            here = {
+                slug: MethodChoice(slug)
+                for slug in methods_here(paper, cell.method)
+                if trained_here(METHODS[slug], METHODS[slug].origin) == retrained
+            }
+            others = set() if retrained else set(paper.aliases.get(cell.method, ())) & set(SETTINGS)
             wanted[source.use] |= here | {name: SETTINGS[name] for name in sorted(others)}
     for dataset, choices in wanted.items():
         suite = Suite("measure", "", (dataset,), tuple(choices.values()), ("en",))
@@ -114,4 +127,10 @@ def show(done: int, total: int, what: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:] or paper_names())
+    arguments = [argument for argument in sys.argv[1:] if argument != "--retrained"]
+    main(
+        Path(arguments[0]),
+        arguments[1],
+        arguments[2:] or paper_names(),
+        retrained="--retrained" in sys.argv,
+    )

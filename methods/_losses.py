@@ -21,6 +21,10 @@ P = ParamSpec("P")
 _WINDOW = 11
 _C1, _C2 = 0.01**2, 0.03**2
 
+# Standard deviation of Gaussian windows, and the weights of five scales.
+_SIGMA = 1.5
+_SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
 
 def _in_float32(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
     @wraps(loss)
@@ -110,10 +114,15 @@ def sobel(image: Tensor) -> Tensor:
 
     Borders are doubled; each channel is treated by itself.
     """
+    return _derivatives(image).abs().sum(1).reshape(image.shape)
+
+
+def _derivatives(image: Tensor) -> Tensor:
+    """Give both derivatives by Sobel's kernels of each of ``N * C`` planes."""
     kernel = image.new_tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
     kernels = torch.stack((kernel, kernel.T))[:, None]
     planes = pad(image, (1, 1, 1, 1), "replicate").flatten(0, 1)[:, None]
-    return conv2d(planes, kernels).abs().sum(1).reshape(image.shape)
+    return conv2d(planes, kernels)
 
 
 @_in_float32
@@ -123,9 +132,76 @@ def gradient_error(x: Tensor, y: Tensor) -> Tensor:
 
 
 @_in_float32
+def slope_error(x: Tensor, y: Tensor) -> Tensor:
+    """Mean absolute difference of both derivatives of two images, by Sobel's kernels over 8."""
+    return (_derivatives(x - y) / 8).abs().mean()
+
+
+@_in_float32
 def one_minus_ssim(x: Tensor, y: Tensor, *, size: int = _WINDOW) -> Tensor:
     """One minus the mean structural similarity of two images; see `selected_ssim`."""
     return selected_ssim(x, x, y, size=size)
+
+
+@_in_float32
+def one_minus_gaussian_ssim(x: Tensor, y: Tensor) -> Tensor:
+    """One minus the mean structural similarity of two images in Gaussian windows of 11 x 11."""
+    return 1 - _by_gaussian(x, y)[0]
+
+
+@_in_float32
+def one_minus_ms_ssim(x: Tensor, y: Tensor) -> Tensor:
+    """One minus the structural similarity of two images over five scales.
+
+    Parameters
+    ----------
+    x, y : Tensor, shape (N, C, H, W)
+        Images in [0, 1], at least 16 pixels high and wide; windows are no larger than the image of
+        their scale.
+
+    Notes
+    -----
+    As the programs of NestFuse and RFN-Nest [1]_ [2]_ compute it: contrasts and similarity are
+    means over the batch, moved from [-1, 1] to [0, 1]; and the similarity of the coarsest scale is
+    a factor of each of the four others', so that it counts four times.
+
+    References
+    ----------
+    .. [1] H. Li, X.-J. Wu, T. Durrani, "NestFuse: An infrared and visible image fusion architecture
+       based on nest connection and spatial/channel attention models," IEEE Trans. Instrum. Meas.
+       69(12), 2020. doi:10.1109/TIM.2020.3005230
+    .. [2] H. Li, X.-J. Wu, J. Kittler, "RFN-Nest: An end-to-end residual fusion network for
+       infrared and visible images," Inf. Fusion 73, 2021. doi:10.1016/j.inffus.2021.02.023
+    """
+    *finer, last = range(len(_SCALES))
+    contrasts = []
+    for level in (*finer, last):
+        if level:
+            x, y = (avg_pool2d(z, 2) for z in (x, y))
+        similarity, contrast = _by_gaussian(x, y)
+        contrasts.append((contrast + 1) / 2)
+    found = ((similarity + 1) / 2) ** (len(finer) * _SCALES[last])
+    for level in finer:
+        found = found * contrasts[level] ** _SCALES[level]
+    return 1 - found
+
+
+def _by_gaussian(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Give mean structural similarity, and that of contrasts alone, in Gaussian windows."""
+    size = min(_WINDOW, *x.shape[2:])
+    places = torch.arange(size, device=x.device) - size // 2
+    weights = torch.exp(-(places**2) / (2 * _SIGMA**2))
+    weights = weights / weights.sum()
+
+    def mean(z: Tensor) -> Tensor:
+        planes = z.flatten(0, 1)[:, None]
+        return conv2d(conv2d(planes, weights[None, None, :, None]), weights[None, None, None])
+
+    mean_x, mean_y = mean(x), mean(y)
+    variances = mean(x * x) - mean_x**2 + mean(y * y) - mean_y**2
+    contrast = (2 * (mean(x * y) - mean_x * mean_y) + _C2) / (variances + _C2)
+    luminance = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
+    return (luminance * contrast).mean(), contrast.mean()
 
 
 @_in_float32

@@ -65,6 +65,14 @@ def retrained(slug: str, sha256: str, *data: str, how: str = "") -> Weights:
     )
 
 
+def trained_here(record: Method, origin: str) -> bool:
+    """Say whether what a method gives with weights of some origin it gives with `retrained` ones.
+
+    Weights that others trained anew have that origin too, but reproduce what these others print.
+    """
+    return any(w.name == "retrained" and w.origin == origin for w in record.weights)
+
+
 class WeightFiles:
     """The files of one set of weights, or a user's own in their place.
 

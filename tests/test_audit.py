@@ -29,6 +29,7 @@ from fusebench.bench.audit import (
     find_folder,
     find_stored,
     judge,
+    methods_here,
     shipped_values,
     write_values,
 )
@@ -42,6 +43,7 @@ from fusebench.bench.store import Store
 from fusebench.bench.suite import MethodChoice, Suite
 from fusebench.bench.types import InputError, MissingDataError, UnknownNameError
 from fusebench.leaderboard.board import find_evaluations, ranking
+from fusebench.methods._weights import trained_here
 from fusebench.metrics import explain, load_protocol, protocol_names
 
 METRICS = ("en", "sd", "sf", "mi")
@@ -83,8 +85,10 @@ OTHER = Doubt("rule", "convention", "proved", "it is another", (PRINTED,))
 ODD = Doubt("rule", "doubt", "inferred", "it is odd", (PRINTED,))
 
 
-def value(number: float, *protocols: str, images: str = "theirs") -> Measured:
-    return Measured(images, "form x", protocols, number)
+def value(
+    number: float, *protocols: str, images: str = "theirs", retrained: bool = False
+) -> Measured:
+    return Measured(images, "form x", protocols, number, retrained)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +125,20 @@ def test_the_nearest_images_decide() -> None:
     assert found.verdict == "reproduced"
     assert found.measured == tuple(near)
     assert found.difference == pytest.approx(0, abs=1e-9)
+
+
+def test_weights_of_ours_reproduce_nothing() -> None:
+    exact = value(40.1234, "tang", images="ours", retrained=True)
+    found = judge(PRINTED, [[exact]])
+    assert found.verdict == "not reproducible"
+    assert found.reason == "nearest is protocol tang: 40.1234 (+0%), from ours"
+    assert judge(PRINTED, [[exact]], [OTHER]).verdict == "explained by convention"
+    # A convention that no protocol uses does not even come near.
+    chance = value(40.1234, images="ours", retrained=True)
+    assert judge(PRINTED, [[chance]]).best is None
+    # Any other images come first.
+    far = [value(30.0, "tang")]
+    assert judge(PRINTED, [[exact], far]).measured == tuple(far)
 
 
 # -- computing --------------------------------------------------------------------------------
@@ -284,6 +302,29 @@ def test_other_options_and_weights_are_another_method(pair_root: Path) -> None:
         assert find_stored(about, None, store, {}) == []
 
 
+def test_weights_of_ours_are_named(pair_root: Path) -> None:
+    values = {"en": "7.0", "sd": "40.0"}
+    suite = Suite("t", "t", ("folder:ivif",), (MethodChoice("average"),), ("sd",))
+    with closing(Store.open()) as store:
+        run_suite(suite, store, device="cpu", roots={"": pair_root})
+        with store.write() as connection:
+            connection.execute(update(EntryRow).values(origin="retrained"))
+        # Weights that others trained anew are theirs.
+        (found,) = find_stored(make(values), None, store, {})
+        assert not found.retrained
+        with store.write() as connection:
+            connection.execute(update(EntryRow).values(slug="vif_net", label="VIF-Net"))
+        (found,) = find_stored(make(values, aliases={"average": ["vif_net"]}), None, store, {})
+    assert found.name == "VIF-Net with weights of ours in the database (cpu)"
+    (first, _) = audit(make(values), None, [found], shipped=False)
+    # Even if it gives the printed number.
+    assert first.best is not None
+    again = make({"en": f"{first.best.value:.4f}"})
+    (same,) = audit(again, None, [found], shipped=False)
+    assert same.difference == pytest.approx(0, abs=1e-4)
+    assert same.verdict == "not reproducible"
+
+
 def test_what_is_gone_is_said(pair_root: Path) -> None:
     about = make({"en": "7.0"})
     suite = Suite("t", "t", ("folder:ivif",), (MethodChoice("average"),), ("sd",))
@@ -300,6 +341,17 @@ def test_what_is_gone_is_said(pair_root: Path) -> None:
 
 
 # -- what comes with the package --------------------------------------------------------------
+
+
+def test_shipped_values_of_weights_of_ours_are_of_methods_that_have_them() -> None:
+    for key in paper_names():
+        for about, values in shipped_values(load_paper(key)).items():
+            ours = [v for v in values if v.retrained]
+            if ours:
+                here = methods_here(load_paper(key), about.method)
+                records = [methods.METHODS[slug] for slug in here]
+                assert any(trained_here(record, record.origin) for record in records)
+            assert all("with weights of ours" in v.images for v in ours)
 
 
 def test_values_go_through_a_file(
@@ -334,6 +386,7 @@ def test_shipped_values_are_what_their_verdicts_say() -> None:
     ]
     reproduced = [a for a in found if a.verdict == "reproduced"]
     assert len(reproduced) >= 20
+    assert not any(a.best.retrained for a in reproduced if a.best is not None)
     for a in reproduced:
         assert a.difference is not None
         assert abs(a.difference) <= 1.001 * a.cell.unit

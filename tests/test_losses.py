@@ -71,6 +71,43 @@ def test_an_image_is_similar_to_itself() -> None:
     assert losses.one_minus_ssim(x, 1 - x).item() > 1
 
 
+def test_similarity_over_scales_of_flat_images_is_that_of_their_means() -> None:
+    dark, bright = torch.full((2, 1, 16, 20), 0.25), torch.full((2, 1, 16, 20), 0.75)
+    # Contrasts agree; the means count in the coarsest scale only, whose factor comes four times.
+    similarity = (2 * 0.25 * 0.75 + C1) / (0.25**2 + 0.75**2 + C1)
+    expected = 1 - ((similarity + 1) / 2) ** (4 * 0.1333)
+    assert losses.one_minus_ms_ssim(dark, bright).item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_similarity_over_scales_is_made_of_contrasts_in_gaussian_windows() -> None:
+    x, y = noise(4, 1, 1, 32, 32), noise(5, 1, 1, 32, 32) ** 2
+    planes = [z[0, 0].numpy().astype(np.float64) for z in (x, y)]
+    expected = 1.0
+    for scale, weight in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
+        if scale:
+            planes = [z.reshape(len(z) // 2, 2, -1, 2).mean((1, 3)) for z in planes]
+        side = min(11, len(planes[0]))
+        tap = np.exp(-((np.arange(side) - side // 2) ** 2) / 4.5)
+        window = np.outer(tap, tap) / tap.sum() ** 2
+        parts = [np.lib.stride_tricks.sliding_window_view(z, window.shape) for z in planes]
+
+        def mean(values: np.ndarray, window: np.ndarray = window) -> np.ndarray:
+            found: np.ndarray = (values * window).sum((2, 3))
+            return found
+
+        (mu, nu), (p, q) = map(mean, parts), parts
+        shared = 2 * (mean(p * q) - mu * nu) + C2
+        contrast = shared / (mean(p * p) - mu**2 + mean(q * q) - nu**2 + C2)
+        if scale < 4:
+            expected *= ((contrast.mean() + 1) / 2) ** weight
+        else:
+            luminance = (2 * mu * nu + C1) / (mu**2 + nu**2 + C1)
+            expected *= (((luminance * contrast).mean() + 1) / 2) ** (4 * weight)
+    found = losses.one_minus_ms_ssim(x, y).item()
+    assert found == pytest.approx(1 - expected, abs=1e-5)
+    assert losses.one_minus_ms_ssim(x, x).item() == pytest.approx(0, abs=1e-6)
+
+
 def test_total_variation_is_of_neighbours() -> None:
     # Down 2 and 3, to the right 1 and 2.
     assert losses.total_variation(image([0, 1], [2, 4])).item() == 6.5 + 2.5
@@ -87,6 +124,26 @@ def test_gradient_of_a_ramp() -> None:
     assert losses.sobel(ramp)[0, 1].tolist() == [[4, 8, 8, 4]] * 3
     assert losses.sobel(ramp.transpose(2, 3))[0, 0].T.tolist() == [[4, 8, 8, 4]] * 3
     assert losses.gradient_error(ramp, torch.zeros_like(ramp)).item() == 6
+
+
+def test_slopes_have_signs() -> None:
+    ramp = torch.arange(4.0).expand(1, 1, 3, 4)
+    # Slopes of 0.5, 1, 1 and 0.5 along the rows, and of 0 along the columns.
+    assert losses.slope_error(ramp, 0 * ramp).item() == 0.375
+    assert losses.slope_error(ramp, -ramp).item() == 0.75
+    assert losses.gradient_error(ramp, -ramp).item() == 0
+
+
+def test_similarity_in_one_gaussian_window_is_that_of_its_moments() -> None:
+    x, y = noise(0, 1, 1, 11, 11), noise(2, 1, 1, 11, 11) * 0.8
+    p, q = (z[0, 0].numpy().astype(np.float64) for z in (x, y))
+    tap = np.exp(-(np.arange(-5, 6) ** 2) / 4.5)
+    window = np.outer(tap, tap) / tap.sum() ** 2
+    mu, nu = (p * window).sum(), (q * window).sum()
+    shared = 2 * ((p * q * window).sum() - mu * nu) + C2
+    contrast = shared / ((p * p * window).sum() - mu**2 + (q * q * window).sum() - nu**2 + C2)
+    score = contrast * (2 * mu * nu + C1) / (mu**2 + nu**2 + C1)
+    assert losses.one_minus_gaussian_ssim(x, y).item() == pytest.approx(1 - score, abs=1e-5)
 
 
 def test_adversarial_labels_lie_between() -> None:
@@ -137,6 +194,9 @@ OF_ONE: dict[str, Callable[[Tensor], Tensor]] = {
         noise(1, *x.shape), noise(2, *x.shape), x, by="mean", with_luminance=False
     ),
     "ssim": lambda x: losses.one_minus_ssim(noise(1, *x.shape), x),
+    "gaussian": lambda x: losses.one_minus_gaussian_ssim(noise(1, *x.shape), x),
+    "slope": lambda x: losses.slope_error(noise(1, *x.shape), x),
+    "ms_ssim": lambda x: losses.one_minus_ms_ssim(noise(1, *x.shape), x),
     "tv": losses.total_variation,
     "squared": lambda x: losses.squared_error(noise(1, *x.shape), x),
     "laplacian": lambda x: losses.laplacian_error(noise(1, *x.shape), x),
@@ -151,7 +211,7 @@ OF_ONE: dict[str, Callable[[Tensor], Tensor]] = {
 
 @pytest.mark.parametrize("name", OF_ONE)
 def test_gradients_are_differences(name: str) -> None:
-    x = noise(7, 1, 1, 12, 12)
+    x = noise(7, 1, 1, 16, 16)
     x.requires_grad_(True)
     OF_ONE[name](x).backward()  # type: ignore[no-untyped-call]
     assert x.grad is not None
@@ -165,7 +225,7 @@ def test_gradients_are_differences(name: str) -> None:
 
 @pytest.mark.parametrize("name", OF_ONE)
 def test_losses_of_half_precision_are_full(name: str) -> None:
-    x = noise(9, 1, 1, 12, 12)
+    x = noise(9, 1, 1, 16, 16)
     with torch.autocast("cpu", torch.bfloat16):
         loss = OF_ONE[name](x.bfloat16())
     assert loss.dtype == torch.float32
@@ -178,12 +238,15 @@ def test_nothing_becomes_nan_in_a_thousand_random_steps() -> None:
     optimiser = torch.optim.Adam(net.parameters(), 0.1)
     for step in range(1000):
         # Flat, black and white images are where shares are undefined.
-        a, b = (torch.rand(2, 1, 12, 12) * (step % 3) / 2 + (step % 2) * (i % 2) for i in (0, 1))
+        a, b = (torch.rand(2, 1, 16, 16) * (step % 3) / 2 + (step % 2) * (i % 2) for i in (0, 1))
         fused = net(torch.cat((a, b), 1))
         loss = (
             losses.selected_ssim(a, b, fused)
             + losses.selected_ssim(a, b, fused, by="mean", with_luminance=False)
             + losses.one_minus_ssim(a, fused)
+            + losses.one_minus_gaussian_ssim(a, fused)
+            + losses.one_minus_ms_ssim(a, fused)
+            + losses.slope_error(a, fused)
             + losses.total_variation(b - fused)
             + losses.squared_error(a, fused)
             + losses.laplacian_error(fused, b)

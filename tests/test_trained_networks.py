@@ -17,7 +17,8 @@ from fusebench.methods._networks.drpl import DRPL
 from fusebench.methods._networks.fmm import FMM, Fusion
 from fusebench.methods._networks.fusiongan import FusionGAN
 from fusebench.methods._networks.vif_net import VIFNet
-from fusebench.methods._recipes.base import Budget
+from fusebench.methods._recipes import RECIPES
+from fusebench.methods._recipes.base import Batch, Budget
 from fusebench.methods._recipes.fusiongan import Discriminator, plan
 
 # The rule that says when two architectures are one: differences as a share of the range.
@@ -81,6 +82,48 @@ def test_the_generator_of_fusiongan_is_moved_towards_labels_of_real_images() -> 
     assert discriminator.times == 2
     assert generator.learns is made.network
     assert {*generator.learns.parameters()}.isdisjoint(discriminator.learns.parameters())
+
+
+# Recipes of several stages
+
+
+def test_blocks_of_rfn_nest_learn_while_its_auto_encoder_stays() -> None:
+    made = RECIPES["rfn_nest"].plan(Budget(steps=2, batch=1, crop=24, rate=1e-3))
+    (first,), (second,) = (stage.moves for stage in made.stages)
+    coder, blocks = {*first.learns.parameters()}, {*second.learns.parameters()}
+    assert coder.isdisjoint(blocks)
+    assert coder | blocks == {*made.network.parameters()}
+    batch = Batch(image(1, 1, 24, 24), image(1, 1, 24, 24, seed=1), None, None)
+    losses = second.loss(batch)
+    assert list(losses) == ["detail", *(f"features {level}" for level in (1, 2, 3, 4))]
+    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in blocks)
+
+
+@pytest.mark.parametrize("slug", ["cddfuse", "smfnet"])
+def test_layers_that_fuse_learn_in_the_second_stage_only(slug: str) -> None:
+    made = RECIPES[slug].plan(Budget(steps=3, batch=1, crop=16, rate=1e-3))
+    first, second = made.stages
+    assert second.share == 2 * first.share
+    early, late = ({*stage.moves[0].learns.parameters()} for stage in made.stages)
+    assert late == {*made.network.parameters()}
+    fusing = {*made.network.base_fuse.parameters(), *made.network.detail_fuse.parameters()}
+    assert early.isdisjoint(fusing)
+    batch = Batch(image(2, 1, 16, 16), image(2, 1, 16, 16, seed=1), None, None)
+    for stage in made.stages:
+        made.network.zero_grad()
+        losses = stage.moves[0].loss(batch)
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        assert any(p.grad is not None and bool(p.grad.any()) for p in fusing) == (stage is second)
+
+
+def test_auto_encoders_begin_with_an_image_that_they_can_learn_from() -> None:
+    for seed in range(3):
+        torch.manual_seed(seed)
+        made = RECIPES["nestfuse"].plan(Budget(steps=1, batch=1, crop=24, rate=1e-3))
+        with torch.no_grad():
+            found = made.network.coder(255 * image(1, 1, 24, 24, seed=seed))
+        assert found.min() > 0
 
 
 # FMM

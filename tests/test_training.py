@@ -32,17 +32,30 @@ __all__ = ["run"]
 SLUGS = RECIPES.slugs
 
 # The smallest crops that the networks and losses allow, so that a step takes no time.
-CROPS = {"fusiongan": 43}
+CROPS = {"fusiongan": 43, "swinfusion": 16} | dict.fromkeys(
+    ("cddfuse", "msgfusion", "smfnet", "smfnet_mif"), 12
+)
 OPTIONS = {"drpl": {"channels": "4"}}
 
 
 def write_pairs(root: Path) -> Path:
-    """Five infrared-visible pairs, one of them smaller than a crop, one in colour."""
+    """Five pairs of infrared and visible images, one smaller than a crop, one in colour.
+
+    The same are in another folder as medical ones.
+    """
     for i in range(5):
         size = (20, 30) if i == 2 else (46, 51)
-        write_image(root / "ir" / f"{i}.png", picture(2 * i, *size))
-        write_image(root / "vi" / f"{i}.png", picture(2 * i + 1, *size, channels=3 if i else 1))
+        for a, b in (("ir", "vi"), ("medical/a", "medical/b")):
+            write_image(root / a / f"{i}.png", picture(2 * i, *size))
+            write_image(root / b / f"{i}.png", picture(2 * i + 1, *size, channels=3 if i else 1))
     return root
+
+
+def data_of(slug: str, pairs: Path) -> tuple[str, Path]:
+    """Name the dataset that a recipe learns from, and its folder."""
+    if RECIPES[slug].task == "medical":
+        return "folder:medical", pairs / "medical"
+    return "folder:ivif", pairs
 
 
 @pytest.fixture
@@ -68,7 +81,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def train(slug: str, pairs: Path, folder: Path, **more: object) -> tuple[Path, Path]:
     options = OPTIONS.get(slug, {})
     more = {"budget": "cpu", "device": "cpu", "options": options, **more}
-    return train_network(slug, ["folder:ivif"], folder, roots={"": pairs}, **more)  # type: ignore[arg-type]
+    name, root = data_of(slug, pairs)
+    return train_network(slug, [name], folder, roots={"": root}, **more)  # type: ignore[arg-type]
 
 
 def opened(pairs: Path, slug: str = "fmm") -> TrainingData:
@@ -85,7 +99,8 @@ def test_every_network_trains_from_the_command(
 ) -> None:
     settings = [x for pair in OPTIONS.get(slug, {}).items() for x in ("--set", "=".join(pair))]
     out = tmp_path / "out"
-    data = ["--data", "folder:ivif", "--root", pairs]
+    name, root = data_of(slug, pairs)
+    data = ["--data", name, "--root", root]
     result = run("train", slug, *data, "-o", out, "--device", "cpu", *settings)
     assert result.status == 0, result
     weights, card_path = (Path(line) for line in result.out.split())

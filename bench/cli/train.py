@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from fusebench.bench.cli._common import Device, Roots, parse_roots, parse_settings, progress_bar
+from fusebench.bench.cli._common import (
+    Device,
+    Roots,
+    console,
+    parse_roots,
+    parse_settings,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    from fusebench.bench.ablation import Ablated
 
 
 class _Group(TyperGroup):
@@ -28,6 +39,16 @@ app = typer.Typer(
 )
 
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder.")]
+Data = Annotated[
+    list[str] | None,
+    typer.Option("--data", metavar="DATASET", help="Such as roadscene:161; may be repeated."),
+]
+BudgetName = Annotated[
+    str | None, typer.Option("--budget", help="paper or cpu  [default: paper on a GPU, else cpu]")
+]
+Steps = Annotated[int | None, typer.Option("--steps", help="Instead of the budget's.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same weights on a CPU.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")]
 
 
 @app.command()
@@ -36,18 +57,13 @@ def network(
         str, typer.Argument(metavar="METHOD", help="Slug of a method that has a recipe.")
     ],
     output: Output,
-    data: Annotated[
-        list[str] | None,
-        typer.Option("--data", metavar="DATASET", help="Such as roadscene:161; may be repeated."),
-    ] = None,
+    data: Data = None,
     root: Roots = None,
-    budget: Annotated[
-        str | None, typer.Option(help="paper or cpu  [default: paper on a GPU, else cpu]")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(help="Instead of the budget's.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same weights on a CPU.")] = 0,
+    budget: BudgetName = None,
+    steps: Steps = None,
+    seed: Seed = 0,
     device: Device = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    resume: Resume = False,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the recipe.")
     ] = None,
@@ -75,6 +91,79 @@ def network(
         )
     for path in paths:
         typer.echo(path)
+
+
+class Form(StrEnum):
+    """How a table is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+@app.command()
+def ablation(
+    method: Annotated[
+        str, typer.Argument(metavar="METHOD", help="fmm: the variants of its paper's tables.")
+    ],
+    output: Output,
+    data: Data = None,
+    on: Annotated[
+        str | None,
+        typer.Option(metavar="DATASET", help="What to score on  [default: the paper's pairs]"),
+    ] = None,
+    root: Roots = None,
+    budget: BudgetName = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    resume: Resume = False,
+    form: Annotated[Form, typer.Option("--format", help="How to write it.")] = Form.TABLE,
+) -> None:
+    """Train every variant of a paper's ablation alike, and set its scores beside the printed ones.
+
+    DIR/ablation.json holds the table; what was stopped goes on with --resume.
+    """
+    from fusebench.bench.ablation import markdown, train_ablation
+
+    with progress_bar(f"Ablation of {method}") as progress:
+        found = train_ablation(
+            method,
+            data or [],
+            output,
+            on=on,
+            roots=parse_roots(root),
+            budget=budget,
+            steps=steps,
+            seed=seed,
+            device=device,
+            resume=resume,
+            progress=progress,
+        )
+    if form == Form.JSON:
+        typer.echo((output / "ablation.json").read_text(encoding="utf-8"), nl=False)
+    elif form == Form.MARKDOWN:
+        typer.echo(markdown(found))
+    else:
+        _print(found)
+
+
+def _print(found: Ablated) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from fusebench.bench.ablation import order_text, rows, title
+
+    out = console()
+    headings, lines = rows(found)
+    table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if place < 3 else "right", no_wrap=True)
+    for line in lines:
+        table.add_row(*map(Text, line), style="dim" if line[2] == "printed" else "")
+    out.print(Text(title(found)))
+    out.print(table)
+    out.print(Text(order_text(found)))
 
 
 @app.command()

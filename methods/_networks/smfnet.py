@@ -84,13 +84,17 @@ class SMFNet(FusionNetwork):
         base_b, detail_b, features_b = self.encoder(visible)
         base, detail = base_a + base_b, detail_a + detail_b
         del base_a, base_b, detail_a, detail_b
+        image: Tensor = self.decoder(self.merge(base, detail, features_a, features_b))
+        return image
+
+    def merge(self, base: Tensor, detail: Tensor, features_a: Tensor, features_b: Tensor) -> Tensor:
+        """Merge the sums of base features and of details, and what the graph finds."""
         if self.swapped:
             base, detail = detail, base
-        features = self.base_fuse(base) + self.detail_fuse(detail)
+        features: Tensor = self.base_fuse(base) + self.detail_fuse(detail)
         if self.graph is not None:
             features = features + self.graph(features_a, features_b)[0]
-        image: Tensor = self.decoder(features)
-        return image
+        return features
 
     def save(self, fused: Tensor, *sources: Tensor) -> Tensor:
         """Stretch each image."""

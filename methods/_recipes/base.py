@@ -116,6 +116,44 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """What a paper compares with its network, or its network with another part or loss.
+
+    Attributes
+    ----------
+    method : str
+        Whose recipe trains it.
+    options : mapping
+        Options of that recipe.
+    """
+
+    method: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Tables in which a paper says what each part of its network is good for.
+
+    Attributes
+    ----------
+    paper : str
+        Its key in `fusebench.bench.paper`.
+    tables : tuple of str
+        Their numbers.
+    protocol : str
+        How their values are computed.
+    variants : mapping
+        What is trained for each row, by the slug that the paper's file gives it.
+    """
+
+    paper: str
+    tables: tuple[str, ...]
+    protocol: str
+    variants: Mapping[str, Variant]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a network is trained.
 
@@ -135,6 +173,8 @@ class Recipe:
         "paper" as the paper trains, "cpu" for minutes on one core.
     notes : str
         Where it departs from its paper.
+    ablation : Ablation, optional
+        What the paper compares its network with.
     """
 
     slug: str
@@ -143,6 +183,7 @@ class Recipe:
     budgets: Mapping[BudgetName, Budget]
     source: Literal["pairs", "photographs"] = "pairs"
     notes: str = ""
+    ablation: Ablation | None = None
 
     @property
     def options(self) -> dict[str, Any]:

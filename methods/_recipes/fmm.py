@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from fusebench.methods._losses import Choice, selected_ssim
 from fusebench.methods._networks.fmm import FMM, Fusion
-from fusebench.methods._recipes.base import Batch, Budget, Losses, Move, Plan, Recipe, Stage
+from fusebench.methods._recipes.base import (
+    Ablation,
+    Batch,
+    Budget,
+    Losses,
+    Move,
+    Plan,
+    Recipe,
+    Stage,
+    Variant,
+)
 
 
 def plan(
@@ -29,4 +39,18 @@ RECIPE = Recipe(
         "paper": Budget(steps=40_000, batch=4, crop=256, rate=1e-4),
         "cpu": Budget(steps=340, batch=8, crop=96, rate=1e-3, crops=16),
     },
+    ablation=Ablation(
+        paper="rao2021fmm",
+        tables=("4", "5", "6", "7"),
+        protocol="jiangnan",
+        variants={
+            "vif_net": Variant("vif_net"),
+            "fmm_concat_meanloss": Variant("fmm", {"fusion": "concat", "loss": "mean"}),
+            "fmm_concat_varloss": Variant("fmm", {"fusion": "concat"}),
+            "fmm_add_varloss": Variant("fmm", {"fusion": "add"}),
+            "fmm": Variant("fmm"),
+            "fmm_4layers": Variant("fmm", {"depth": 4}),
+            "fmm_5layers": Variant("fmm", {"depth": 5}),
+        },
+    ),
 )
