@@ -717,12 +717,12 @@ def _open(paper: Paper, dataset: str, roots: Mapping[str, Path]) -> Dataset:
 
 def shipped_values(paper: Paper) -> dict[Cell, list[Measured]]:
     """Give the values that the maintainers computed from public images."""
-    by_place = {tuple(getattr(c, name) for name in _PLACE): c for c in paper.cells}
+    by_place = {tuple(getattr(c, name) for name in PLACE): c for c in paper.cells}
     found: dict[Cell, list[Measured]] = defaultdict(list)
     for path in (MEASURED, RETRAINED):
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                place = tuple(row[name] for name in _PLACE)
+                place = tuple(row[name] for name in PLACE)
                 if row["paper"] == paper.key:
                     found[by_place[place]].append(
                         Measured(
@@ -740,13 +740,13 @@ def write_values(path: Path, audited: Iterable[Audited]) -> None:
     """Write computed values as `shipped_values` reads them, for maintainers."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["paper", *_PLACE, "images", "convention", "protocols", "value"])
+        writer.writerow(["paper", *PLACE, "images", "convention", "protocols", "value"])
         for a in audited:
-            place = [getattr(a.cell, name) for name in _PLACE]
+            place = [getattr(a.cell, name) for name in PLACE]
             for m in a.measured:
                 if m.protocols or m is a.best:
                     row = [m.images, m.convention, " ".join(m.protocols), repr(m.value)]
                     writer.writerow([a.cell.paper, *place, *row])
 
 
-_PLACE = ("table", "dataset", "pair", "block", "method", "metric")
+PLACE = ("table", "dataset", "pair", "block", "method", "metric")

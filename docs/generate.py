@@ -217,9 +217,8 @@ def rows_of_papers(papers: Mapping[str, Sequence[Audited]]) -> list[str]:
     out = ["## Row by row", ""]
     out += [
         "Every row of which something was computed, as printed / computed: under the protocol",
-        "`jiangnan` for rao2021fmm and `smfnet` for zhang_smfnet, under that which comes nearest for",
-        "hill2021semantic. Bold where a verdict above counts the cell as given again or near. What is",
-        "not explained is open.",
+        "`jiangnan` for rao2021fmm and `smfnet` for zhang_smfnet, and under that which comes",
+        "nearest for hill2021semantic. Bold where the two are equal or near, as above.",
     ]
     for key, audited in papers.items():
         paper = load_paper(key)

@@ -1,16 +1,18 @@
 """Compute the cells of papers that can be computed, and write ``bench/papers/measured.csv``.
 
 For maintainers, after methods or metrics changed:
-``python docs/measure.py [--retrained] IMAGES DATABASE [PAPER …]``. ``IMAGES`` holds the source
-images under ``data``, published results under ``golden`` and weights under ``weights``. Every
-method here that a paper compares is run on the pairs of that paper, into the database; what it
-holds already is not run again. Values of papers that are not named stay as they are. With
-``--retrained`` it is the methods that run on weights of ours, whose values reproduce nothing and go
-to ``bench/papers/retrained.csv``.
+``python docs/measure.py [--retrained] [--only NAME,…] IMAGES DATABASE [PAPER …]``. ``IMAGES`` holds
+the source images under ``data``, published results under ``golden`` and weights under ``weights``.
+Every method here that a paper compares is run on the pairs of that paper, into the database; what
+it holds already is not run again. Values of papers that are not named stay as they are, and with
+``--only`` those of methods and settings that are not. With ``--retrained`` it is the methods that
+run on weights of ours, whose values reproduce nothing and go to ``bench/papers/retrained.csv``.
 """
 
 from __future__ import annotations
 
+import argparse
+import csv
 import os
 import sys
 from collections import defaultdict
@@ -20,6 +22,7 @@ from pathlib import Path
 
 from fusebench.bench.audit import (
     MEASURED,
+    PLACE,
     RETRAINED,
     Audited,
     Results,
@@ -49,6 +52,9 @@ PUBLISHED = (
 # Settings that papers print beside the default, by the names that the papers' files give them.
 SETTINGS = {
     "densefuse_l1": MethodChoice("densefuse", "DenseFuse-l1", {"strategy": "l1"}),
+    "densefuse_tf_l1": MethodChoice(
+        "densefuse", "DenseFuse-TF-l1", {"strategy": "l1"}, weights="tf_1e2"
+    ),
     "tardal_tt": MethodChoice("tardal", "TarDAL-tt", {"mode": "tt"}),
     "tardal_ct": MethodChoice("tardal", "TarDAL-ct", {"mode": "ct"}),
     # Visible first, and then with the range that the network gives.
@@ -61,18 +67,19 @@ SETTINGS = {
 }
 
 
-def main(images: Path, database: str, papers: list[str], *, retrained: bool) -> None:
+def main(
+    images: Path, database: str, papers: list[str], *, retrained: bool, only: list[str]
+) -> None:
     """Run, audit and write."""
     path = RETRAINED if retrained else MEASURED
-    _, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if line.split(",")[0] not in papers]
+    before = read_rows(path)
     os.environ.setdefault("FUSEBENCH_WEIGHTS", str(images / "weights"))
     roots = {"": images / "data"}
     found: list[Audited] = []
     with closing(Store.open(database)) as store:
         for key in papers:
             paper = load_paper(key)
-            run_what_is_here(paper, store, roots, retrained=retrained)
+            run_what_is_here(paper, store, roots, retrained=retrained, only=only)
             results = [
                 replace(
                     find_folder(paper, None, method, images / "golden" / folder, roots),
@@ -85,14 +92,38 @@ def main(images: Path, database: str, papers: list[str], *, retrained: bool) -> 
             results = [r for r in results if r.retrained == retrained]
             found += audit(paper, None, results, shipped=False, progress=show)
     write_values(path, found)
-    head, *new = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    # Sorting keeps the order within a paper.
-    rows = sorted(kept + new, key=lambda line: line.split(",")[0])
-    path.write_text("".join([head, *rows]), encoding="utf-8")
+    new = read_rows(path)
+    again = {whose(row) for row in new}
+    rows = new + [
+        row for row in before if row["paper"] not in papers or (only and whose(row) not in again)
+    ]
+    cells = [cell for key in paper_names() for cell in load_paper(key).cells]
+    order = {tuple(getattr(c, n) for n in ("paper", *PLACE)): i for i, c in enumerate(cells)}
+    rows.sort(key=lambda row: order[tuple(row[n] for n in ("paper", *PLACE))])
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list((before or rows)[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read computed values as they are stored."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def whose(row: dict[str, str]) -> tuple[str, ...]:
+    """Say of which images a value is."""
+    return tuple(row[name] for name in ("paper", "table", "dataset", "method", "images"))
 
 
 def run_what_is_here(
-    paper: Paper, store: Store, roots: dict[str, Path], *, retrained: bool
+    paper: Paper,
+    store: Store,
+    roots: dict[str, Path],
+    *,
+    retrained: bool,
+    only: list[str],
 ) -> None:
     """Run the methods of a paper on its datasets, where both are here."""
     wanted: dict[str, dict[str, MethodChoice]] = defaultdict(dict)
@@ -107,8 +138,11 @@ def run_what_is_here(
                 if trained_here(METHODS[slug], METHODS[slug].origin) == retrained
             }
             others = set() if retrained else set(paper.aliases.get(cell.method, ())) & set(SETTINGS)
-            wanted[source.use] |= here | {name: SETTINGS[name] for name in sorted(others)}
+            here |= {name: SETTINGS[name] for name in sorted(others)}
+            wanted[source.use] |= {k: v for k, v in here.items() if not only or k in only}
     for dataset, choices in wanted.items():
+        if not choices:
+            continue
         suite = Suite("measure", "", (dataset,), tuple(choices.values()), ("en",))
         pool = make_pool("local", None, None)
         report = run_suite(suite, store, pool=pool, roots=roots, progress=show)
@@ -127,10 +161,17 @@ def show(done: int, total: int, what: str) -> None:
 
 
 if __name__ == "__main__":
-    arguments = [argument for argument in sys.argv[1:] if argument != "--retrained"]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--retrained", action="store_true")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[])
+    parser.add_argument("images", type=Path)
+    parser.add_argument("database")
+    parser.add_argument("papers", nargs="*")
+    given = parser.parse_args()
     main(
-        Path(arguments[0]),
-        arguments[1],
-        arguments[2:] or paper_names(),
-        retrained="--retrained" in sys.argv,
+        given.images,
+        given.database,
+        given.papers or paper_names(),
+        retrained=given.retrained,
+        only=given.only,
     )
