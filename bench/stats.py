@@ -275,25 +275,48 @@ def signed_rank_p_values(differences: ArrayLike) -> Values:
         tests = np.flatnonzero(counts == count)
         moved = values[tests]
         moved = moved[moved != 0].reshape(len(tests), count)
-        size = np.abs(moved)
-        ranks = rankdata(size, axis=1)
-        plus = np.where(moved > 0, ranks, 0.0).sum(axis=1)
-        ordered = np.sort(size, axis=1)
-        tied = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+        plus, squares, tied = _signed_rank_sums(moved)
         exact = np.full(len(tests), count <= _EXACT_TIED) | ((count <= _EXACT) & ~tied)
         if exact.any():
-            p_values[tests[exact]] = _exact_signed_ranks(ranks[exact], plus[exact], tied[exact])
+            ranks = rankdata(np.abs(moved[exact]), axis=1)
+            p_values[tests[exact]] = _exact_signed_ranks(ranks, plus[exact], tied[exact])
         if not exact.all():
             rest = ~exact
             # The sum of squared ranks holds the correction for ties.
-            spread = np.sqrt((ranks[rest] ** 2).sum(axis=1) / 4)
-            z = (plus[rest] - count * (count + 1) / 4) / spread
+            z = (plus[rest] - count * (count + 1) / 4) / np.sqrt(squares[rest] / 4)
             p_values[tests[rest]] = 2 * norm.sf(np.abs(z))
     return p_values
 
 
 # Most differences for which all signs are counted, without ties and with them.
 _EXACT, _EXACT_TIED = 50, 13
+
+
+def _signed_rank_sums(moved: Values) -> tuple[Values, Values, NDArray[np.bool_]]:
+    """Give the sum of positive ranks, the sum of squared ranks, and whether sizes tie.
+
+    Parameters
+    ----------
+    moved : array, shape (T, N)
+        Differences; finite and not zero.
+    """
+    tests, count = moved.shape
+    # Sizes of float64 are in the order of their bits, of which the highest, the sign, moves to the
+    # low end: so one sort of integers takes the signs along, ten times as fast as ranking.
+    sizes = np.ascontiguousarray(np.abs(moved)).view(np.uint64) << np.uint64(1)
+    ordered = np.sort(sizes | (moved > 0), axis=1)
+    positive = (ordered & np.uint64(1)).astype(np.float64)
+    size = ordered >> np.uint64(1)
+    first = np.ones(moved.shape, dtype=bool)
+    first[:, 1:] = size[:, 1:] != size[:, :-1]
+    # Sizes that tie share the mean of their places.
+    starts = np.flatnonzero(first)
+    lengths = np.diff(starts, append=moved.size)
+    test = starts // count
+    ranks = starts - test * count + (lengths + 1) / 2
+    plus = np.bincount(test, ranks * np.add.reduceat(positive.ravel(), starts), tests)
+    squares = np.bincount(test, ranks**2 * lengths, tests)
+    return plus, squares, ~first.all(axis=1)
 
 
 def _exact_signed_ranks(ranks: Values, plus: Values, tied: NDArray[np.bool_]) -> Values:
@@ -562,8 +585,7 @@ def resampled(
     count = int(scene.max()) + 1
     member = np.zeros((len(scene), count))
     member[np.arange(len(scene)), scene] = known
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
-    weights = np.concatenate([np.ones((1, count)), drawn])
+    weights = _draws(count, resamples, seed)
     weight = (weights @ member.sum(axis=0))[:, None]
     total = np.where(known & np.isfinite(values), values, 0.0) @ member
     # A resample may hold no scene on which a metric is defined: there all methods tie.
@@ -583,6 +605,16 @@ def resampled(
         low=limits[0],
         high=limits[1],
     )
+
+
+@lru_cache(maxsize=8)
+def _draws(scenes: int, resamples: int, seed: int) -> Values:
+    """Say how often each scene counts: once, and then in each resample."""
+    share = np.full(scenes, 1 / scenes)
+    drawn = np.random.default_rng(seed).multinomial(scenes, share, resamples)
+    weights = np.concatenate([np.ones((1, scenes)), drawn])
+    weights.flags.writeable = False
+    return weights
 
 
 def standing(
