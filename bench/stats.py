@@ -314,24 +314,27 @@ def _signed_rank_sums(moved: Values) -> tuple[Values, Values, NDArray[np.bool_]]
     lengths = np.diff(starts, append=moved.size)
     test = starts // count
     ranks = starts - test * count + (lengths + 1) / 2
-    plus = np.bincount(test, ranks * np.add.reduceat(positive.ravel(), starts), tests)
-    squares = np.bincount(test, ranks**2 * lengths, tests)
-    return plus, squares, ~first.all(axis=1)
+    plus: Values = np.bincount(test, ranks * np.add.reduceat(positive.ravel(), starts), tests)
+    squares: Values = np.bincount(test, ranks**2 * lengths, tests)
+    tied: NDArray[np.bool_] = ~np.logical_and.reduce(first, axis=1)
+    return plus, squares, tied
 
 
 def _exact_signed_ranks(ranks: Values, plus: Values, tied: NDArray[np.bool_]) -> Values:
     """Give two-sided p-values by the distribution of rank sums over all signs."""
     if not tied.any():
-        # Without ties all tests have one distribution.
+        # Without ties all tests have one distribution, and few sums.
+        plus, test = np.unique(plus, return_inverse=True)
         shares = _rank_sums(ranks[:1])
-        shares = np.broadcast_to(shares, (len(ranks), shares.shape[1]))
+        shares = np.broadcast_to(shares, (len(plus), shares.shape[1]))
     else:
+        test = np.arange(len(plus))
         shares = _rank_sums(ranks)
     place = np.arange(shares.shape[1])
     reached = np.rint(2 * plus)[:, None]
     below = np.where(place <= reached, shares, 0.0).sum(axis=1)
     above = np.where(place >= reached, shares, 0.0).sum(axis=1)
-    p_values: Values = np.minimum(1.0, 2 * np.minimum(below, above))
+    p_values: Values = np.minimum(1.0, 2 * np.minimum(below, above))[test]
     return p_values
 
 
@@ -555,12 +558,6 @@ class Resampled:
     low: Values
     high: Values
 
-    def of(self, methods: NDArray[np.intp]) -> Resampled:
-        """Give the same methods in another order."""
-        return Resampled(
-            self.ranks[:, methods], self.ballots[methods], self.low[methods], self.high[methods]
-        )
-
 
 def resampled(
     badness: ArrayLike, scenes: ArrayLike, *, resamples: int = 2000, seed: int = 0
@@ -644,7 +641,12 @@ def standing(
     return standing_of(parts, scenes, values[0])
 
 
-def standing_of(parts: Sequence[Resampled], scenes: ArrayLike, values: ArrayLike) -> Standing:
+def standing_of(
+    parts: Sequence[Resampled],
+    scenes: ArrayLike,
+    values: ArrayLike,
+    methods: NDArray[np.intp] | None = None,
+) -> Standing:
     """Say how sure the order by several metrics is, each of which was resampled; see `standing`.
 
     Parameters
@@ -654,20 +656,24 @@ def standing_of(parts: Sequence[Resampled], scenes: ArrayLike, values: ArrayLike
     scenes : array, shape (N,)
     values : array, shape (M, N)
         Badness by the first metric: where it is the only one, tests see values, not ranks.
+    methods : array of int, shape (M,), optional
+        Places in `parts` and `values` of the methods, in the order of the answer.
     """
     scene = np.asarray(scenes, dtype=str)
+    count = parts[0].ranks.shape[1]
+    order = np.arange(count) if methods is None else methods
     # Sums of ranks are halves, and so exact.
     ranks: Values = np.zeros(parts[0].ranks.shape)
     for part in parts:
         ranks += part.ranks
-    methods = ranks.shape[1]
+    ranks = ranks[:, order]
     winners = ranks[1:] == ranks[1:].min(axis=1, keepdims=True)
     ranks /= len(parts)
-    ballots = np.stack([part.ballots for part in parts]).astype(np.float64)
+    ballots = np.stack([part.ballots[order] for part in parts]).astype(np.float64)
     used = ~np.isnan(ballots[:, 0]).all(axis=0)
     ballots = ballots[..., used]
     if len(parts) == 1:
-        tested = _with_ends(np.asarray(values, dtype=np.float64)[:, used])
+        tested = _with_ends(np.asarray(values, dtype=np.float64)[order][:, used])
     else:
         tested = np.nanmean(ballots, axis=0)
     p_values = wilcoxon_matrix(tested, scene[used])
@@ -675,15 +681,15 @@ def standing_of(parts: Sequence[Resampled], scenes: ArrayLike, values: ArrayLike
     worse = (p_values < 1 - CONFIDENCE) & (level[:, None] > level[None])
     return Standing(
         mean_ranks=ranks[0],
-        borda=(methods - np.nanmean(ballots, axis=(0, 2))) / (methods - 1),
+        borda=(count - np.nanmean(ballots, axis=(0, 2))) / (count - 1),
         low=1 + worse.sum(axis=1),
-        high=methods - worse.sum(axis=0),
+        high=count - worse.sum(axis=0),
         first=(winners / winners.sum(axis=1, keepdims=True)).mean(axis=0),
         p_values=p_values,
         groups=tie_groups(np.argsort(ranks[0], kind="stable"), p_values),
-        mean_low=np.stack([part.low for part in parts]),
-        mean_high=np.stack([part.high for part in parts]),
-        overall=friedman(tested, scene[used]) if methods > 2 else None,
+        mean_low=np.stack([part.low[order] for part in parts]),
+        mean_high=np.stack([part.high[order] for part in parts]),
+        overall=friedman(tested, scene[used]) if count > 2 else None,
         scenes=len(np.unique(scene)),
     )
 
