@@ -314,8 +314,9 @@ def _signed_rank_sums(moved: Values) -> tuple[Values, Values, NDArray[np.bool_]]
     lengths = np.diff(starts, append=moved.size)
     test = starts // count
     ranks = starts - test * count + (lengths + 1) / 2
-    plus: Values = np.bincount(test, ranks * np.add.reduceat(positive.ravel(), starts), tests)
-    squares: Values = np.bincount(test, ranks**2 * lengths, tests)
+    shares = np.add.reduceat(positive.ravel(), starts)
+    plus = np.asarray(np.bincount(test, ranks * shares, tests), dtype=np.float64)
+    squares = np.asarray(np.bincount(test, ranks**2 * lengths, tests), dtype=np.float64)
     tied: NDArray[np.bool_] = ~np.logical_and.reduce(first, axis=1)
     return plus, squares, tied
 

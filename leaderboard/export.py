@@ -75,15 +75,12 @@ class Table:
         What a reader has to know of it.
     places : mapping
         Place, of which 1 and 2 stand out, by row number and column.
-    data : DataFrame, optional
-        What CSV and JSON hold, where that is not `frame`.
     """
 
     title: str
     frame: pd.DataFrame
     note: str = ""
     places: Mapping[tuple[int, str], int] = field(default_factory=dict)
-    data: pd.DataFrame | None = None
 
     def write(self, form: str) -> str:
         """Write the table as text.
@@ -97,13 +94,14 @@ class Table:
         InputError
             If the format is unknown.
         """
-        data = self.frame if self.data is None else self.data
         if form == "json":
-            rows = [{str(k): _plain(v) for k, v in row.items()} for row in data.to_dict("records")]
-            found = {"title": self.title, "note": self.note, "rows": rows}
-            return json.dumps(found, indent=2, ensure_ascii=False)
+            found = [
+                {str(k): _plain(v) for k, v in row.items()} for row in self.frame.to_dict("records")
+            ]
+            whole = {"title": self.title, "note": self.note, "rows": found}
+            return json.dumps(whole, indent=2, ensure_ascii=False)
         if form == "csv":
-            return data.to_csv(index=False).rstrip("\n")
+            return self.frame.to_csv(index=False).rstrip("\n")
         heads = [str(name) for name in self.frame.columns]
         rows = [[cell_text(v) for v in row] for row in self.frame.itertuples(index=False)]
         columns = [[row[i] for row in rows] for i in range(len(heads))]
