@@ -275,19 +275,15 @@ def signed_rank_p_values(differences: ArrayLike) -> Values:
         tests = np.flatnonzero(counts == count)
         moved = values[tests]
         moved = moved[moved != 0].reshape(len(tests), count)
-        size = np.abs(moved)
-        ranks = rankdata(size, axis=1)
-        plus = np.where(moved > 0, ranks, 0.0).sum(axis=1)
-        ordered = np.sort(size, axis=1)
-        tied = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+        plus, squares, tied = _signed_rank_sums(moved)
         exact = np.full(len(tests), count <= _EXACT_TIED) | ((count <= _EXACT) & ~tied)
         if exact.any():
-            p_values[tests[exact]] = _exact_signed_ranks(ranks[exact], plus[exact], tied[exact])
+            ranks = rankdata(np.abs(moved[exact]), axis=1)
+            p_values[tests[exact]] = _exact_signed_ranks(ranks, plus[exact], tied[exact])
         if not exact.all():
             rest = ~exact
             # The sum of squared ranks holds the correction for ties.
-            spread = np.sqrt((ranks[rest] ** 2).sum(axis=1) / 4)
-            z = (plus[rest] - count * (count + 1) / 4) / spread
+            z = (plus[rest] - count * (count + 1) / 4) / np.sqrt(squares[rest] / 4)
             p_values[tests[rest]] = 2 * norm.sf(np.abs(z))
     return p_values
 
@@ -296,19 +292,50 @@ def signed_rank_p_values(differences: ArrayLike) -> Values:
 _EXACT, _EXACT_TIED = 50, 13
 
 
+def _signed_rank_sums(moved: Values) -> tuple[Values, Values, NDArray[np.bool_]]:
+    """Give the sum of positive ranks, the sum of squared ranks, and whether sizes tie.
+
+    Parameters
+    ----------
+    moved : array, shape (T, N)
+        Differences; finite and not zero.
+    """
+    tests, count = moved.shape
+    # Sizes of float64 are in the order of their bits, of which the highest, the sign, moves to the
+    # low end: so one sort of integers takes the signs along, ten times as fast as ranking.
+    sizes = np.ascontiguousarray(np.abs(moved)).view(np.uint64) << np.uint64(1)
+    ordered = np.sort(sizes | (moved > 0), axis=1)
+    positive = (ordered & np.uint64(1)).astype(np.float64)
+    size = ordered >> np.uint64(1)
+    first = np.ones(moved.shape, dtype=bool)
+    first[:, 1:] = size[:, 1:] != size[:, :-1]
+    # Sizes that tie share the mean of their places.
+    starts = np.flatnonzero(first)
+    lengths = np.diff(starts, append=moved.size)
+    test = starts // count
+    ranks = starts - test * count + (lengths + 1) / 2
+    shares = np.add.reduceat(positive.ravel(), starts)
+    plus = np.asarray(np.bincount(test, ranks * shares, tests), dtype=np.float64)
+    squares = np.asarray(np.bincount(test, ranks**2 * lengths, tests), dtype=np.float64)
+    tied: NDArray[np.bool_] = ~np.logical_and.reduce(first, axis=1)
+    return plus, squares, tied
+
+
 def _exact_signed_ranks(ranks: Values, plus: Values, tied: NDArray[np.bool_]) -> Values:
     """Give two-sided p-values by the distribution of rank sums over all signs."""
     if not tied.any():
-        # Without ties all tests have one distribution.
+        # Without ties all tests have one distribution, and few sums.
+        plus, test = np.unique(plus, return_inverse=True)
         shares = _rank_sums(ranks[:1])
-        shares = np.broadcast_to(shares, (len(ranks), shares.shape[1]))
+        shares = np.broadcast_to(shares, (len(plus), shares.shape[1]))
     else:
+        test = np.arange(len(plus))
         shares = _rank_sums(ranks)
     place = np.arange(shares.shape[1])
     reached = np.rint(2 * plus)[:, None]
     below = np.where(place <= reached, shares, 0.0).sum(axis=1)
     above = np.where(place >= reached, shares, 0.0).sum(axis=1)
-    p_values: Values = np.minimum(1.0, 2 * np.minimum(below, above))
+    p_values: Values = np.minimum(1.0, 2 * np.minimum(below, above))[test]
     return p_values
 
 
@@ -532,12 +559,6 @@ class Resampled:
     low: Values
     high: Values
 
-    def of(self, methods: NDArray[np.intp]) -> Resampled:
-        """Give the same methods in another order."""
-        return Resampled(
-            self.ranks[:, methods], self.ballots[methods], self.low[methods], self.high[methods]
-        )
-
 
 def resampled(
     badness: ArrayLike, scenes: ArrayLike, *, resamples: int = 2000, seed: int = 0
@@ -562,8 +583,7 @@ def resampled(
     count = int(scene.max()) + 1
     member = np.zeros((len(scene), count))
     member[np.arange(len(scene)), scene] = known
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
-    weights = np.concatenate([np.ones((1, count)), drawn])
+    weights = _draws(count, resamples, seed)
     weight = (weights @ member.sum(axis=0))[:, None]
     total = np.where(known & np.isfinite(values), values, 0.0) @ member
     # A resample may hold no scene on which a metric is defined: there all methods tie.
@@ -583,6 +603,16 @@ def resampled(
         low=limits[0],
         high=limits[1],
     )
+
+
+@lru_cache(maxsize=8)
+def _draws(scenes: int, resamples: int, seed: int) -> Values:
+    """Say how often each scene counts: once, and then in each resample."""
+    share = np.full(scenes, 1 / scenes)
+    drawn = np.random.default_rng(seed).multinomial(scenes, share, resamples)
+    weights = np.concatenate([np.ones((1, scenes)), drawn])
+    weights.flags.writeable = False
+    return weights
 
 
 def standing(
@@ -612,7 +642,12 @@ def standing(
     return standing_of(parts, scenes, values[0])
 
 
-def standing_of(parts: Sequence[Resampled], scenes: ArrayLike, values: ArrayLike) -> Standing:
+def standing_of(
+    parts: Sequence[Resampled],
+    scenes: ArrayLike,
+    values: ArrayLike,
+    methods: NDArray[np.intp] | None = None,
+) -> Standing:
     """Say how sure the order by several metrics is, each of which was resampled; see `standing`.
 
     Parameters
@@ -622,20 +657,24 @@ def standing_of(parts: Sequence[Resampled], scenes: ArrayLike, values: ArrayLike
     scenes : array, shape (N,)
     values : array, shape (M, N)
         Badness by the first metric: where it is the only one, tests see values, not ranks.
+    methods : array of int, shape (M,), optional
+        Places in `parts` and `values` of the methods, in the order of the answer.
     """
     scene = np.asarray(scenes, dtype=str)
+    count = parts[0].ranks.shape[1]
+    order = np.arange(count) if methods is None else methods
     # Sums of ranks are halves, and so exact.
     ranks: Values = np.zeros(parts[0].ranks.shape)
     for part in parts:
         ranks += part.ranks
-    methods = ranks.shape[1]
+    ranks = ranks[:, order]
     winners = ranks[1:] == ranks[1:].min(axis=1, keepdims=True)
     ranks /= len(parts)
-    ballots = np.stack([part.ballots for part in parts]).astype(np.float64)
+    ballots = np.stack([part.ballots[order] for part in parts]).astype(np.float64)
     used = ~np.isnan(ballots[:, 0]).all(axis=0)
     ballots = ballots[..., used]
     if len(parts) == 1:
-        tested = _with_ends(np.asarray(values, dtype=np.float64)[:, used])
+        tested = _with_ends(np.asarray(values, dtype=np.float64)[order][:, used])
     else:
         tested = np.nanmean(ballots, axis=0)
     p_values = wilcoxon_matrix(tested, scene[used])
@@ -643,15 +682,15 @@ def standing_of(parts: Sequence[Resampled], scenes: ArrayLike, values: ArrayLike
     worse = (p_values < 1 - CONFIDENCE) & (level[:, None] > level[None])
     return Standing(
         mean_ranks=ranks[0],
-        borda=(methods - np.nanmean(ballots, axis=(0, 2))) / (methods - 1),
+        borda=(count - np.nanmean(ballots, axis=(0, 2))) / (count - 1),
         low=1 + worse.sum(axis=1),
-        high=methods - worse.sum(axis=0),
+        high=count - worse.sum(axis=0),
         first=(winners / winners.sum(axis=1, keepdims=True)).mean(axis=0),
         p_values=p_values,
         groups=tie_groups(np.argsort(ranks[0], kind="stable"), p_values),
-        mean_low=np.stack([part.low for part in parts]),
-        mean_high=np.stack([part.high for part in parts]),
-        overall=friedman(tested, scene[used]) if methods > 2 else None,
+        mean_low=np.stack([part.low[order] for part in parts]),
+        mean_high=np.stack([part.high[order] for part in parts]),
+        overall=friedman(tested, scene[used]) if count > 2 else None,
         scenes=len(np.unique(scene)),
     )
 

@@ -74,6 +74,7 @@ def main() -> None:
             app_parts.link(file, title)
     try:
         page.run()
+        app_parts.read_ahead()
     except MissingDataError as e:
         app_parts.no_results("There are no results yet.", str(e))
     except (FusebenchError, SQLAlchemyError) as e:

@@ -13,9 +13,17 @@ from fusebench.leaderboard.app_charts import (
     wins_chart,
 )
 from fusebench.leaderboard.app_choices import View, choose, choose_compared, choose_two
-from fusebench.leaderboard.app_parts import ask, bind, choose_view, params
-from fusebench.leaderboard.app_tables import escape
+from fusebench.leaderboard.app_parts import (
+    ask,
+    bind,
+    choose_view,
+    download_table,
+    downloads,
+    params,
+)
+from fusebench.leaderboard.app_tables import escape, time_frame, wins_frame
 from fusebench.leaderboard.board import Column, PairValues
+from fusebench.leaderboard.export import export
 
 MOST = 6
 
@@ -45,6 +53,7 @@ def show() -> None:
         st.info("No metric is defined on every pair of these methods.")
         return
     scores = ask(board.pair_values, view.evaluation, view.metrics, view.protocol)
+    where = f"{view.evaluation.dataset}, protocol {view.protocol}"
     shape, mutual = st.columns(2, gap="large")
     with shape:
         st.subheader("Profile", anchor=False)
@@ -52,16 +61,25 @@ def show() -> None:
         st.caption("Each axis reaches from the worst to the best of the chosen methods.")
     with mutual:
         st.subheader("Who beats whom", anchor=False)
-        st.altair_chart(wins_chart(board.win_rates(scores, chosen)), width="stretch")
+        wins = board.win_rates(scores, chosen)
+        st.altair_chart(wins_chart(wins), width="stretch")
         st.caption("Share of pairs and metrics on which the row beats the column; ties count half.")
+        download_table(f"Win rates on {where}", wins_frame(wins), "The row beats the column.")
     st.subheader("Means with 95% intervals", anchor=False)
     with st.container(key="heat"):
         st.altair_chart(means_chart(lines, counted), width="content")
+    few = board.among(ranking, chosen)
+    downloads(lambda form: export([few], form, intervals=True), f"Means on {where}")
     st.subheader("Pair by pair", anchor=False)
     _pair_by_pair(view, scores, counted, chosen)
     st.subheader("Quality against time", anchor=False)
+    times = time_frame(ranking.lines)
+    if times.empty:
+        st.caption("No times: these images were not made here, or not on an idle machine.")
+        return
     st.altair_chart(time_chart(ranking.lines, chosen), width="stretch")
     st.caption("Mean rank over the metrics chosen (1 is best) against the median time of a fusion.")
+    download_table(f"Quality and time on {where}", times, ranking.rule)
 
 
 def _pair_by_pair(view: View, scores: PairValues, columns: list[Column], chosen: list[str]) -> None:

@@ -9,7 +9,15 @@ from fusebench import datasets
 from fusebench.bench.types import TASK_TITLES, DatasetInfo, FusebenchError, MissingDataError
 from fusebench.datasets import DATASETS as RECORDS
 from fusebench.leaderboard import board
-from fusebench.leaderboard.app_parts import PAIRS, ask, bind, link, load_thumbnails, params
+from fusebench.leaderboard.app_parts import (
+    PAIRS,
+    ask,
+    bind,
+    download_table,
+    link,
+    load_thumbnails,
+    params,
+)
 from fusebench.leaderboard.app_tables import (
     checked_frame,
     escape,
@@ -34,9 +42,11 @@ def show() -> None:
     with splits:
         st.subheader("Splits", anchor=False)
         st.dataframe(splits_frame(info), hide_index=True, height="content")
+        download_table(f"Splits of {info.title}", splits_frame(info))
     st.subheader("Known problems", anchor=False)
     if info.problems:
         st.table(problems_frame(info).map(escape), hide_index=True)
+        download_table(f"Known problems of {info.title}", problems_frame(info))
     else:
         st.caption("None recorded.")
     _images(info)
@@ -72,10 +82,14 @@ def _about(info: DatasetInfo) -> None:
         "Home": info.home,
         "Layouts": info.layout,
     }
-    lines = [f"**{name}:** {escape(text)}" for name, text in facts.items() if text]
+    known = {name: text for name, text in facts.items() if text}
+    lines = [f"**{name}:** {escape(text)}" for name, text in known.items()]
     if info.reference:
         lines.append(f"**Paper:** {escape(info.reference)}.{doi}")
     st.markdown("\n\n".join(lines))
+    known["Paper"] = info.reference
+    frame = pd.DataFrame({"Fact": list(known), "What": list(known.values())})
+    download_table(f"Facts of {info.title}", frame)
 
 
 def _images(info: DatasetInfo) -> None:
@@ -118,9 +132,11 @@ def _check(evaluation: Evaluation) -> None:
         pairs, findings = check_images(evaluation.loads, evaluation.root)
     if len(findings):
         st.dataframe(findings, hide_index=True, height="content")
+        download_table(f"Findings in {evaluation.dataset}", findings)
     else:
         st.caption("Nothing suspicious.")
     st.dataframe(pairs, hide_index=True)
+    download_table(f"Pairs of {evaluation.dataset}", pairs)
 
 
 @st.cache_data(ttl=3600, max_entries=8, show_spinner=False)

@@ -13,6 +13,7 @@ from fusebench.leaderboard.app_parts import (
     RANKING,
     ask,
     bind,
+    download_table,
     link,
     no_results,
     params,
@@ -29,6 +30,7 @@ from fusebench.leaderboard.app_tables import (
     speed_frame,
     standing,
     standing_frame,
+    standings_frame,
     weights_frame,
 )
 from fusebench.leaderboard.board import Line, Ranking
@@ -122,6 +124,7 @@ def _options(entry: EntryRow, record: Method | None) -> None:
     if entry.options:
         st.subheader("Options", anchor=False)
         st.dataframe(options_frame(entry, record), hide_index=True, height="content")
+        download_table(f"Options of {entry.label}", options_frame(entry, record))
 
 
 def _fidelity(record: Method | None) -> None:
@@ -131,6 +134,8 @@ def _fidelity(record: Method | None) -> None:
     if record.fidelity:
         st.table(fidelity_frame(record).map(lambda value: escape(str(value))), hide_index=True)
         st.caption("Differences in grey levels of 255.")
+        title = f"{record.label} beside its authors' output"
+        download_table(title, fidelity_frame(record), "Differences in grey levels of 255.")
     else:
         st.caption("Not measured.")
 
@@ -150,6 +155,7 @@ def _weights(entry: EntryRow, record: Method | None) -> None:
             "Notes": st.column_config.TextColumn(width="large"),
         },
     )
+    download_table(f"Weights of {record.label}", weights_frame(record, used))
     if used is None:
         st.caption("The results are of other files than these.")
     st.caption(f"`fusebench weights get {record.slug}` fetches those that have an address.")
@@ -173,6 +179,7 @@ def _speed(entry: EntryRow) -> None:
             "Memory": st.column_config.TextColumn(help="Largest growth during a fusion"),
         },
     )
+    download_table(f"Speed of {entry.label}", speed_frame(speeds))
 
 
 def _standings(entry: EntryRow, name: str) -> None:
@@ -191,6 +198,8 @@ def _standings(entry: EntryRow, name: str) -> None:
         for i, (ranking, line) in enumerate(found):
             with st.container(width=360):
                 _standing(i, ranking, line, name)
+    if found:
+        download_table(f"Scores of {name}, protocol {protocol}", standings_frame(found))
 
 
 def _standing(i: int, ranking: Ranking, line: Line, name: str) -> None:
@@ -221,6 +230,7 @@ def _failures(entry: EntryRow) -> None:
             hide_index=True,
             column_config={"Reason": st.column_config.TextColumn(width="large")},
         )
+        download_table(f"Failures of {entry.label}", failures_frame(failures))
     else:
         st.caption("None.")
 
@@ -233,6 +243,7 @@ def _provenance(entry: EntryRow) -> None:
         return
     with st.container(key="runs"):
         st.dataframe(runs_frame(sources), hide_index=True)
+        download_table(f"Runs of {entry.label}", runs_frame(sources))
     seen = []
     for run in sources:
         if run["facts"] not in seen:

@@ -16,10 +16,19 @@ from fusebench.leaderboard.app_charts import (
     likeness_chart,
 )
 from fusebench.leaderboard.app_choices import choose_metric
-from fusebench.leaderboard.app_parts import RANKING, ask, bind, choose_view, link, params
+from fusebench.leaderboard.app_parts import (
+    RANKING,
+    ask,
+    bind,
+    choose_view,
+    download_table,
+    link,
+    params,
+)
 from fusebench.leaderboard.app_tables import (
     escape,
     flags_frame,
+    likeness_frame,
     literal,
     metric_facts,
     responses_frame,
@@ -36,9 +45,9 @@ def show() -> None:
         _about(metric)
     known = load_report().metrics.get(metric.slug)
     with trusted:
-        _flags(known)
+        _flags(metric, known)
     if known is not None:
-        _behaviour(known)
+        _behaviour(metric, known)
     _likeness(metric)
 
 
@@ -66,7 +75,7 @@ def _about(metric: Metric) -> None:
     st.markdown("\n\n".join(metric_facts(metric, used)))
 
 
-def _flags(known: Trust | None) -> None:
+def _flags(metric: Metric, known: Trust | None) -> None:
     st.subheader("Can it be bought?", anchor=False)
     if known is None:
         st.caption("Not measured.")
@@ -80,9 +89,10 @@ def _flags(known: Trust | None) -> None:
         f"{known.images} fused images of the demo pairs were changed in known ways and scored "
         f"again. What makes at least {100 * BOUGHT:.0f}% of them score better buys the metric."
     )
+    download_table(f"What buys {metric.plain_label}", flags_frame(known))
 
 
-def _behaviour(known: Trust) -> None:
+def _behaviour(metric: Metric, known: Trust) -> None:
     st.subheader("Behaviour", anchor=False)
     limits = behaviour_limits(known)
     with st.container(horizontal=True):
@@ -92,6 +102,8 @@ def _behaviour(known: Trust) -> None:
     st.caption(f"Means; the dashed line is the mean before any change, {known.base:.4g}.")
     with st.expander("All changes"):
         st.dataframe(responses_frame(known), hide_index=True, height="content")
+        title = f"{metric.plain_label} after changes of the fused images"
+        download_table(title, responses_frame(known))
 
 
 def _likeness(metric: Metric) -> None:
@@ -108,6 +120,12 @@ def _likeness(metric: Metric) -> None:
         )
         with st.container(width=620):
             st.altair_chart(likeness_chart(tau, metric.slug, labels), width="stretch")
+        where = f"{view.evaluation.dataset}, protocol {view.protocol}"
+        download_table(
+            f"Metrics that rank like {metric.plain_label} on {where}",
+            likeness_frame(tau, metric.slug, labels),
+            "Kendall's tau between scores of the methods, averaged over pairs.",
+        )
     groups = [", ".join(labels[slug] for slug in group) for group in board.alike(tau)]
     if groups:
         lines = "".join(f"\n* {escape(group)}" for group in groups)

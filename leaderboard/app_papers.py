@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from fusebench.bench.audit import VERDICTS, Audited, audit_all, count
 from fusebench.bench.doubts import find_doubts
 from fusebench.bench.paper import load_paper, paper_names
-from fusebench.leaderboard.app_parts import bind, params
+from fusebench.leaderboard.app_parts import bind, download_table, params
 from fusebench.leaderboard.app_tables import audit_frame, escape, literal
 from fusebench.leaderboard.audits import MARKS, counts
 
@@ -38,6 +39,9 @@ def show() -> None:
         hide_index=True,
         height="content" if len(shown) <= _ROWS else 35 * _ROWS,
         column_config={
+            "": st.column_config.TextColumn(width=40),
+            "Method": st.column_config.TextColumn(width=110),
+            "By": st.column_config.TextColumn(width=110),
             "Printed": st.column_config.TextColumn(help="The number as the paper has it"),
             "Computed": st.column_config.TextColumn(
                 help="The nearest value under any protocol, from public images or methods here"
@@ -50,16 +54,18 @@ def show() -> None:
         + ". Numbers of papers are never ranked together with computed ones. "
         "`fusebench audit` computes more cells from images and results of your own."
     )
+    download_table(f"{key}, table {table}: printed and computed", audit_frame(shown))
     _doubts(key)
     with st.expander("All papers"):
-        st.table(
+        frame = pd.DataFrame(
             [
                 {"Paper": name, "Cells": str(numbers[0])}
                 | {v: str(n) for v, n in zip(VERDICTS, numbers[1:], strict=True)}
                 for name, numbers in counts(audited)
-            ],
-            hide_index=True,
+            ]
         )
+        st.table(frame, hide_index=True)
+        download_table("Printed numbers of all papers, by verdict", frame)
 
 
 def _doubts(key: str) -> None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
-from sqlalchemy import make_url
 
 from fusebench import datasets
 from fusebench.bench.cache import get_image, image_path
 from fusebench.bench.images import pixel_digest
-from fusebench.bench.store import Store, database_exists, default_url, shown_url
+from fusebench.bench.store import Store, default_url, shown_url
 from fusebench.bench.types import TASK_TITLES, Image, MissingDataError
-from fusebench.leaderboard import board, maps
+from fusebench.leaderboard import ahead, board, maps
 from fusebench.leaderboard.app_choices import (
     ALL,
     MAIN,
@@ -36,6 +39,7 @@ from fusebench.leaderboard.app_choices import (
     without_values,
 )
 from fusebench.leaderboard.app_tables import escape, literal
+from fusebench.leaderboard.export import Table
 from fusebench.metrics import METRICS
 
 P = ParamSpec("P")
@@ -55,30 +59,15 @@ _FRESH = 10
 # -- data -------------------------------------------------------------------------------------
 
 
-def _identity(url: str) -> tuple[str, str]:
-    """Tell a database from another one that took its place."""
-    if not database_exists(url):
-        raise MissingDataError(f"{make_url(url).database} does not exist")
-    if make_url(url).get_backend_name() != "sqlite":
-        return url, ""
-    facts = Path(str(make_url(url).database)).stat()
-    return url, f"{facts.st_dev}:{facts.st_ino}"
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _store(identity: tuple[str, str]) -> Store:
-    return Store.open(identity[0], create=False)
-
-
 @st.cache_data(ttl=_FRESH, max_entries=4, show_spinner=False)
-def _content(identity: tuple[str, str]) -> str:
+def _content(identity: ahead.Identity) -> str:
     """Tell one content of the database from another; of a server, one moment."""
-    return _store(identity).version() or str(time.monotonic())
+    return ahead.open_store(identity).version() or str(time.monotonic())
 
 
 @st.cache_resource(max_entries=300, show_spinner=False)
 def _answer(
-    identity: tuple[str, str],
+    identity: ahead.Identity,
     content: str,
     name: str,
     arguments: Any,
@@ -93,14 +82,27 @@ def ask(function: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P
     Answers are kept until the database changes and shared by all visitors: they must not be
     changed.
     """
-    identity = _identity(default_url())
+    identity = ahead.identity(default_url())
     return _answer(
         identity,
         _content(identity),
         f"{function.__module__}.{function.__name__}",
         (args, tuple(sorted(kwargs.items()))),
-        lambda: function(_store(identity), *args, **kwargs),
+        lambda: function(ahead.open_store(identity), *args, **kwargs),
     )
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _reader(identity: ahead.Identity, content: str) -> Thread:
+    """Start one thread for each content of a database."""
+    del content
+    return ahead.read_ahead(identity[0], params())
+
+
+def read_ahead() -> None:
+    """Work out what a change of a filter may ask for, while the visitor looks at the page."""
+    identity = ahead.identity(default_url())
+    _reader(identity, _content(identity))
 
 
 def name_of(competitor: board.Competitor) -> str:
@@ -313,6 +315,48 @@ def _metric_filter(view: View) -> None:
                 on_click=turn_to,
                 args=("metrics", text, shown),
             )
+
+
+# -- downloads --------------------------------------------------------------------------------
+
+_DOWNLOADS = {
+    "CSV": ("csv", "csv", "text/csv"),
+    "JSON": ("json", "json", "application/json"),
+    "LaTeX": ("latex", "tex", "application/x-tex"),
+    "Markdown": ("markdown", "md", "text/markdown"),
+}
+
+
+def downloads(write: Callable[[str], str], name: str) -> None:
+    """Offer a table in every format.
+
+    Parameters
+    ----------
+    write : callable
+        Writes the table in a format, when somebody wants it: `fusebench.leaderboard.export`.
+    name : str
+        Of the file, and different from other tables of the page; any text.
+    """
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:80]
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key=f"downloads-{name}"
+    ):
+        st.caption("Download:", width="content")
+        for label, (form, ending, kind) in _DOWNLOADS.items():
+            st.download_button(
+                label,
+                partial(write, form),
+                f"fusebench-{stem}.{ending}",
+                kind,
+                on_click="ignore",
+                type="tertiary",
+                key=f"download-{form}-{name}",
+            )
+
+
+def download_table(title: str, frame: pd.DataFrame, note: str = "") -> None:
+    """Offer a table of text and numbers, which has no other place on the page."""
+    downloads(Table(title, frame, note).write, title)
 
 
 # -- messages ---------------------------------------------------------------------------------

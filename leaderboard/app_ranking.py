@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import streamlit as st
 
 from fusebench.bench.types import TASK_TITLES
@@ -16,6 +14,7 @@ from fusebench.leaderboard.app_parts import (
     ask,
     bind,
     choose_view,
+    downloads,
     link,
     name_of,
     params,
@@ -38,12 +37,6 @@ from fusebench.leaderboard.board import Ranking
 from fusebench.leaderboard.export import export
 from fusebench.leaderboard.training import seen_in_training
 
-_DOWNLOADS = {
-    "CSV": ("csv", "csv", "text/csv"),
-    "JSON": ("json", "json", "application/json"),
-    "LaTeX": ("latex", "tex", "application/x-tex"),
-    "Markdown": ("markdown", "md", "text/markdown"),
-}
 _FORMS = {"table": "Table", "heat": "Heat-map"}
 # Rows shown without scrolling inside the table.
 _ROWS = 40
@@ -64,7 +57,11 @@ def show() -> None:
         st.caption("Means, coloured by place among the ranked methods: the brighter, the better.")
     else:
         _table(ranking, view, intervals)
-    _download(ranking)
+    e = ranking.evaluation
+    downloads(
+        lambda form: export([ranking], form, intervals=intervals),
+        f"{e.dataset} {e.task} {ranking.protocol}",
+    )
     if ranking.columns:
         with st.expander("What the metrics mean"):
             st.markdown("\n\n".join(metric_paragraph(c.metric) for c in ranking.columns))
@@ -226,22 +223,6 @@ def _links_of(ranking: Ranking, view: View, cells: list[tuple[int, str]]) -> Non
             **choices,
             pair=weakest,
         )
-
-
-def _download(ranking: Ranking) -> None:
-    e = ranking.evaluation
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", f"{e.dataset} {e.task} {ranking.protocol}").strip("-")
-    with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
-        st.markdown("Download this table:", width="content")
-        for label, (form, ending, kind) in _DOWNLOADS.items():
-            st.download_button(
-                label,
-                export([ranking], form),
-                f"fusebench-{stem}.{ending}",
-                kind,
-                on_click="ignore",
-                key=f"download-{form}",
-            )
 
 
 if __name__ == "__main__":

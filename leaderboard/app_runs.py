@@ -6,7 +6,15 @@ import streamlit as st
 
 from fusebench.leaderboard import runs
 from fusebench.leaderboard.app_choices import choose
-from fusebench.leaderboard.app_parts import METHODS, ask, bind, link, no_results, params
+from fusebench.leaderboard.app_parts import (
+    METHODS,
+    ask,
+    bind,
+    download_table,
+    link,
+    no_results,
+    params,
+)
 from fusebench.leaderboard.app_tables import (
     all_runs_frame,
     code_version,
@@ -51,6 +59,7 @@ def _all(found: list[Run]) -> None:
         },
     )
     st.caption("Choose one run above to see its machine and what it made.")
+    download_table("Runs", all_runs_frame(found))
     _failures(None)
 
 
@@ -95,6 +104,7 @@ def _one(run: Run) -> None:
                 "Time": st.column_config.TextColumn(help="Median time of one fusion"),
             },
         )
+        download_table(f"What run {run.run_id} made", parts_frame(parts))
     else:
         st.caption("No images: it only added scores, or a later run replaced all it made.")
     scores = ask(runs.run_scores, run.run_id)
@@ -120,6 +130,8 @@ def _failures(run_id: int | None) -> None:
             "Reason": st.column_config.TextColumn(width="large"),
         },
     )
+    title = "Failures" if run_id is None else f"Failures of run {run_id}"
+    download_table(title, failures_frame(failures))
     with st.container(horizontal=True):
         for method in list(dict.fromkeys(failures["method"]))[:_ROWS]:
             link(METHODS, f"About {literal(method)}", ":material/info:", method=method)

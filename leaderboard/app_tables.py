@@ -342,6 +342,43 @@ def weakest_pair(scores: pd.DataFrame, competitor: Competitor, metric: Metric) -
     return (min(own) if metric.direction == "higher" else max(own))[1]
 
 
+# -- comparison -------------------------------------------------------------------------------
+
+
+def wins_frame(wins: pd.DataFrame) -> pd.DataFrame:
+    """Write how often each method beats each other; see `fusebench.leaderboard.board.win_rates`."""
+    return wins.map(_percent).reset_index(names="Method")
+
+
+def time_frame(lines: Sequence[Line]) -> pd.DataFrame:
+    """List the ranked methods with a time, fastest first, and which none beats in both."""
+    known = [
+        (line.competitor.seconds, line.mean_rank, line)
+        for line in lines
+        if line.mean_rank is not None and line.competitor.seconds
+    ]
+    known.sort(key=lambda each: each[:2])
+    return pd.DataFrame(
+        [
+            {
+                "Method": line.label,
+                "Mean rank": rank,
+                "Seconds": seconds,
+                "Device": line.competitor.device,
+                "Unbeaten": "" if any(other <= rank for _, other, _ in known[:i]) else "yes",
+            }
+            for i, (seconds, rank, line) in enumerate(known)
+        ],
+        columns=["Method", "Mean rank", "Seconds", "Device", "Unbeaten"],
+    )
+
+
+def likeness_frame(tau: pd.DataFrame, slug: str, labels: Mapping[str, str]) -> pd.DataFrame:
+    """List how alike one metric and each other rank, most alike first."""
+    row: pd.Series[float] = tau[slug].drop(slug).dropna().sort_values(ascending=False)
+    return pd.DataFrame({"Metric": [labels[s] for s in row.index], "Tau": row.to_numpy()})
+
+
 # -- pairs ------------------------------------------------------------------------------------
 
 
@@ -539,6 +576,17 @@ def standing_frame(ranking: Ranking, line: Line) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=["Metric", "Mean", "Pairs", "Place"])
+
+
+def standings_frame(found: Sequence[tuple[Ranking, Line]]) -> pd.DataFrame:
+    """List all scores of one competitor, dataset by dataset."""
+    return pd.DataFrame(
+        [
+            {"Dataset": ranking.evaluation.dataset, "Device": line.competitor.device, **row}
+            for ranking, line in found
+            for row in standing_frame(ranking, line).to_dict("records")
+        ]
+    )
 
 
 def standing(ranking: Ranking, line: Line) -> tuple[str, str]:

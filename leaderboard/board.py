@@ -502,11 +502,11 @@ def with_certainty(store: Store, ranking: Ranking) -> Ranking:
     def part(metric: Metric, sign: float) -> Resampled:
         key = ("resampled", grid.key, ranking.protocol, metric.slug, ordered.tobytes())
         values = _matrix(store, grid, ranking.protocol, metric).values[ordered]
-        return store.remember(key, lambda: resampled(sign * values, grid.scenes)).of(place)
+        return store.remember(key, lambda: resampled(sign * values, grid.scenes))
 
     parts = [part(metric, sign) for metric, sign in zip(counted, signs, strict=True)]
-    first = signs[0] * _matrix(store, grid, ranking.protocol, counted[0]).values[rows]
-    found = standing_of(parts, grid.scenes, first)
+    first = signs[0] * _matrix(store, grid, ranking.protocol, counted[0]).values[ordered]
+    found = standing_of(parts, grid.scenes, first, place)
     low, high = np.sort(signs[:, None] * np.stack([found.mean_low, found.mean_high]), axis=0)
     lines = []
     for i, line in enumerate(ranked):
@@ -598,6 +598,27 @@ def win_rates(scores: PairValues, labels: Iterable[str]) -> pd.DataFrame:
     rates = won.sum(axis=(0, 3)) / np.maximum(known.sum(axis=(0, 3)), 1)
     np.fill_diagonal(rates, np.nan)
     return pd.DataFrame(rates, index=chosen, columns=chosen)
+
+
+def among(ranking: Ranking, labels: Iterable[str]) -> Ranking:
+    """Keep a few methods; ranks and ties stay those among all, best and second are among these."""
+    chosen = set(labels)
+    lines = [line for line in ranking.lines if line.label in chosen]
+    for column in ranking.columns:
+        means = {line.label: line.cells[column.slug].mean for line in lines}
+        known = {label: mean for label, mean in means.items() if mean is not None}
+        found = places(known, column.metric) if column.counts else {}
+        lines = [
+            replace(
+                line,
+                cells={
+                    **line.cells,
+                    column.slug: replace(line.cells[column.slug], place=found.get(line.label)),
+                },
+            )
+            for line in lines
+        ]
+    return replace(ranking, lines=tuple(lines))
 
 
 def _letter(number: int) -> str:
@@ -947,12 +968,12 @@ class _Matrix:
     ----------
     values : array, shape (competitors, pairs)
         NaN where there is none, or an undefined one.
-    tried : array of bool, shape (competitors,)
-        Whether a competitor has any, be it undefined.
+    cells : list of Cell or None
+        Their mean for each competitor; None where it has no score, not even an undefined one.
     """
 
     values: NDArray[np.float64]
-    tried: NDArray[np.bool_]
+    cells: list[Cell | None]
 
 
 def _matrix(store: Store, grid: _Grid, protocol: str, metric: Metric) -> _Matrix:
@@ -968,7 +989,9 @@ def _make_matrix(store: Store, grid: _Grid, protocol: str, metric: Metric) -> _M
     values[grid.places[here]] = scores[at[here]]
     tried = np.zeros(len(grid.competitors), dtype=bool)
     tried[grid.places[here] // max(len(grid.keys), 1)] = True
-    return _Matrix(values.reshape(len(grid.competitors), len(grid.keys)), tried)
+    table = values.reshape(len(grid.competitors), len(grid.keys))
+    cells = [_mean_cell(row) if some else None for row, some in zip(table, tried, strict=True)]
+    return _Matrix(table, cells)
 
 
 def _column(
@@ -1000,22 +1023,22 @@ def _column(
 def _means(
     store: Store, grid: _Grid, protocol: str, records: Iterable[Metric]
 ) -> dict[tuple[Competitor, str], Cell]:
-    found = {}
-    for record in records:
-        matrix = _matrix(store, grid, protocol, record)
-        for competitor, values, tried in zip(
-            grid.competitors, matrix.values, matrix.tried, strict=True
-        ):
-            if not tried:
-                continue
-            known = values[~np.isnan(values)]
-            with np.errstate(invalid="ignore"):
-                mean = float(known.mean()) if len(known) else math.nan
-            # Infinite values of both signs have no mean.
-            found[competitor, record.slug] = Cell(
-                None if math.isnan(mean) else mean, len(known), None
-            )
-    return found
+    return {
+        (competitor, record.slug): cell
+        for record in records
+        for competitor, cell in zip(
+            grid.competitors, _matrix(store, grid, protocol, record).cells, strict=True
+        )
+        if cell is not None
+    }
+
+
+def _mean_cell(values: NDArray[np.float64]) -> Cell:
+    known = values[~np.isnan(values)]
+    with np.errstate(invalid="ignore"):
+        mean = float(known.mean()) if len(known) else math.nan
+    # Infinite values of both signs have no mean.
+    return Cell(None if math.isnan(mean) else mean, len(known), None)
 
 
 def places(values: Mapping[K, float], record: Metric) -> dict[K, int]:

@@ -1,4 +1,4 @@
-"""Rankings as text to paste: Markdown and LaTeX through Jinja2, CSV and JSON."""
+"""Rankings and other tables as text to paste: Markdown and LaTeX through Jinja2, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import jinja2
+import pandas as pd
 
 from fusebench.bench.types import TASK_TITLES, InputError
 from fusebench.leaderboard.board import ARROWS, Cell, Column, Ranking
@@ -33,11 +35,102 @@ _LATEX = {
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
     "∞": r"$\infty$",
+    "×": r"$\times$",
+    "−": "$-$",
+    "°": r"$^\circ$",
+    "†": r"\dag{}",
+    "τ": r"$\tau$",
+    "✓": "yes",
+    # What the usual fonts of LaTeX have in the place of these is something else.
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",
+    "—": "---",
+    "‘": "`",
+    "’": "'",
+    "“": "``",
+    "”": "''",
     "–": "--",
     "…": r"\dots{}",
 }
 # Characters of a name in LaTeX, which breaks no lines in tables.
 _LONGEST = 80
+# Longer texts get a column that breaks lines, and higher tables break over pages.
+_WIDE, _HIGH = 40, 40
+_NUMBER = re.compile(r"[-+−]?[\d–∞]")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of any view.
+
+    Attributes
+    ----------
+    title : str
+        Its caption. This, the heads and the cells may be anybody's text.
+    frame : DataFrame
+        Texts and numbers; the latter are written with four significant digits.
+    note : str
+        What a reader has to know of it.
+    places : mapping
+        Place, of which 1 and 2 stand out, by row number and column.
+    """
+
+    title: str
+    frame: pd.DataFrame
+    note: str = ""
+    places: Mapping[tuple[int, str], int] = field(default_factory=dict)
+
+    def write(self, form: str) -> str:
+        """Write the table as text.
+
+        Parameters
+        ----------
+        form : {"json", "csv", "latex", "markdown"}
+
+        Raises
+        ------
+        InputError
+            If the format is unknown.
+        """
+        if form == "json":
+            found = [
+                {str(k): _plain(v) for k, v in row.items()} for row in self.frame.to_dict("records")
+            ]
+            whole = {"title": self.title, "note": self.note, "rows": found}
+            return json.dumps(whole, indent=2, ensure_ascii=False)
+        if form == "csv":
+            return self.frame.to_csv(index=False).rstrip("\n")
+        heads = [str(name) for name in self.frame.columns]
+        rows = [[cell_text(v) for v in row] for row in self.frame.itertuples(index=False)]
+        columns = [[row[i] for row in rows] for i in range(len(heads))]
+        return _render(
+            "table",
+            form,
+            table=self,
+            heads=heads,
+            rows=rows,
+            right=[bool(c) and all(map(_NUMBER.match, c)) for c in columns],
+            wide=[max(map(len, c), default=0) > _WIDE for c in columns],
+            long=len(rows) > _HIGH,
+        )
+
+
+def cell_text(value: object) -> str:
+    """Write a cell of a table; a missing one is a dash."""
+    if isinstance(value, float):
+        return format_value(value)
+    return "–" if value is None or value is pd.NaT or value is pd.NA else str(value)
+
+
+def _plain(value: object) -> Any:
+    """Give a value that JSON can hold."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or value is pd.NaT or value is pd.NA:
+        return None
+    return value if isinstance(value, (bool, int, str)) else str(value)
 
 
 def export(rankings: Sequence[Ranking], form: str, *, intervals: bool = False) -> str:
@@ -71,19 +164,19 @@ def export(rankings: Sequence[Ranking], form: str, *, intervals: bool = False) -
             frame.insert(2, "protocol", r.protocol)
             frames.append(frame.to_csv(index=False))
         return "\n".join(frames).rstrip("\n")
-    if form not in FORMATS:
-        raise InputError(f"unknown format {form!r}; expected {', '.join(FORMATS)}")
-    template = _templates().get_template(
-        "ranking.md.j2" if form == "markdown" else "ranking.tex.j2"
-    )
     return "\n\n".join(
-        template.render(
-            ranking=r,
-            task=TASK_TITLES[r.evaluation.task],
-            intervals=intervals,
-        ).rstrip()
+        _render(
+            "ranking", form, ranking=r, task=TASK_TITLES[r.evaluation.task], intervals=intervals
+        )
         for r in rankings
     )
+
+
+def _render(name: str, form: str, **context: Any) -> str:
+    endings = {"markdown": "md", "latex": "tex"}
+    if form not in endings:
+        raise InputError(f"unknown format {form!r}; expected {', '.join(FORMATS)}")
+    return _templates().get_template(f"{name}.{endings[form]}.j2").render(context).rstrip()
 
 
 def number(cell: Cell) -> str:
@@ -109,16 +202,20 @@ def format_value(value: float | None) -> str:
 
 
 def _escape_markdown(text: object) -> str:
-    escaped = re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", str(text))
+    escaped = re.sub(r"([\\`*_{}\[\]<>|#$~])", r"\\\1", str(text))
     return " ".join(escaped.split())
 
 
-def _escape_latex(text: object) -> str:
-    """Write text for pdfLaTeX: in one line that fits a page, of characters that it has."""
+def _escape_latex(text: object, longest: int = _LONGEST, *, first: bool = False) -> str:
+    """Write text for pdfLaTeX: in one line that fits a page, of characters that it has.
+
+    The `first` in its row may not begin with what LaTeX would take for a part of the row before.
+    """
     line = " ".join(str(text).split())
-    if len(line) > _LONGEST:
-        line = line[: _LONGEST - 1] + "…"
-    return "".join(_LATEX.get(c) or (c if _in_latex(c) else "?") for c in line)
+    if len(line) > longest:
+        line = line[: longest - 1] + "…"
+    guard = "{}" if first and line.startswith(("[", "*")) else ""
+    return guard + "".join(_LATEX.get(c) or (c if _in_latex(c) else "?") for c in line)
 
 
 def _in_latex(character: str) -> bool:

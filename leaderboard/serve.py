@@ -1,11 +1,19 @@
 """Streamlit with everything imported that pages need, so that the first visitor does not wait."""
 
+import gc
+
 from streamlit.web.cli import main
 
 # Pages with cached functions are left to Streamlit, which complains about them without a server.
-from fusebench.leaderboard import app_charts, app_choices, app_tables, board
+from fusebench.bench.store import default_url
+from fusebench.leaderboard import ahead, app_charts, app_choices, app_tables, audits, runs, training
 
-__all__ = ["app_charts", "app_choices", "app_tables", "board"]
+__all__ = ["app_charts", "app_choices", "app_tables", "audits", "runs", "training"]
 
 if __name__ == "__main__":
+    # Streamlit looks for garbage after every change of a filter. What was imported is none, and
+    # looking through it would take longer than most changes.
+    gc.collect()
+    gc.freeze()
+    ahead.read_ahead(default_url(), {})
     main()

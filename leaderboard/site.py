@@ -30,10 +30,11 @@ from fusebench.leaderboard.app_tables import (
     options_frame,
     runs_frame,
     standing,
+    standing_frame,
 )
 from fusebench.leaderboard.board import HEADLINE, Evaluation, Ranking
 from fusebench.leaderboard.draw import critical_difference, mean_chart
-from fusebench.leaderboard.export import export, format_value, interval, number
+from fusebench.leaderboard.export import Table, export, format_value, interval, number
 from fusebench.methods import METHODS
 from fusebench.metrics import METRICS
 
@@ -101,8 +102,14 @@ def build_site(store: Store, folder: Path) -> list[Path]:
             "method_page": {i: f"{stem}.html" for i, stem in stems.items()},
             "TASK_TITLES": TASK_TITLES,
         }
-        _write(out / "index.html", "index", context)
-        _write(out / "metrics.html", "metrics", {**context, "metrics": list(METRICS)})
+        files = _data(out, "rankings", Table("Rankings", _index_frame(pages)))
+        _write(out / "index.html", "index", {**context, "downloads": files})
+        files = _data(out, "metrics", Table("Metrics", _metrics_frame()))
+        _write(
+            out / "metrics.html",
+            "metrics",
+            {**context, "metrics": list(METRICS), "downloads": files},
+        )
         for page in pages:
             _ranking_page(out, page, context)
         for entry in entries:
@@ -183,6 +190,15 @@ def _method_page(
         if line.competitor.entry_id == entry.id
     ]
     runs = board.provenance(store, entry.id)
+    name = context["names"][entry.id]
+    frames = {
+        "options": options_frame(entry, record),
+        "fidelity": pd.DataFrame() if record is None else fidelity_frame(record),
+        "scores": _scores_frame(pages, entry),
+        "failures": failures_frame(board.failures(store, entry.id)),
+        "runs": runs_frame(runs),
+        "facts": facts_frame(runs[0]["facts"]) if runs else pd.DataFrame(),
+    }
     _write(
         out / f"{stem}.html",
         "method",
@@ -191,18 +207,81 @@ def _method_page(
             "entry": entry,
             "record": record,
             "colour": "" if record is None else COLOUR_RULES[record.colour],
-            "options": _rows(options_frame(entry, record)),
-            "fidelity": [] if record is None else _rows(fidelity_frame(record)),
             "standings": standings,
-            "failures": _rows(failures_frame(board.failures(store, entry.id))),
-            "runs": _rows(runs_frame(runs)),
-            "facts": _rows(facts_frame(runs[0]["facts"])) if runs else [],
+            **{part: _table(out, stem, part, name, frame) for part, frame in frames.items()},
         },
     )
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+def _table(
+    out: Path, stem: str, part: str, name: str, frame: pd.DataFrame
+) -> tuple[Table, list[tuple[str, str]]] | None:
+    """Give a table of a method's page with the files of its data; None where it is empty."""
+    if frame.empty:
+        return None
+    table = Table(f"{name}: {part}", frame)
+    return table, _data(out, f"{stem}-{part}", table)
+
+
+def _data(out: Path, stem: str, table: Table) -> list[tuple[str, str]]:
+    """Write a table as data, and give its formats and files."""
+    for form in ("csv", "json"):
+        (out / f"{stem}.{form}").write_text(table.write(form) + "\n", encoding="utf-8")
+    return [(form, f"{stem}.{form}") for form in ("csv", "json")]
+
+
+def _index_frame(pages: Iterable[RankingPage]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "Task": page.ranking.evaluation.task,
+                "Dataset": page.ranking.evaluation.dataset,
+                "Pairs": page.ranking.evaluation.pairs,
+                "Methods": len(page.ranking.lines),
+                "Protocol": page.ranking.protocol,
+                "First": ", ".join(x.label for x in page.ranking.lines if x.rank == 1),
+                "Tied with it": max(len(page.tied_first) - 1, 0),
+                "Page": f"{page.stem}.html",
+            }
+            for page in pages
+        ]
+    )
+
+
+def _metrics_frame() -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "Slug": m.slug,
+                "Label": m.plain_label,
+                "Title": m.title,
+                "Better": m.direction,
+                "Version": m.version,
+                "Source": m.reference,
+                "DOI": m.doi,
+            }
+            for m in METRICS
+        ]
+    )
+
+
+def _scores_frame(pages: Iterable[RankingPage], entry: EntryRow) -> pd.DataFrame:
+    """List all scores of a competitor, with the protocol of each."""
+    return pd.DataFrame(
+        [
+            {
+                "Task": page.ranking.evaluation.task,
+                "Dataset": page.ranking.evaluation.dataset,
+                "Protocol": page.ranking.protocol,
+                "Device": line.competitor.device,
+                **row,
+            }
+            for page in pages
+            for line in page.ranking.lines
+            if line.competitor.entry_id == entry.id
+            for row in standing_frame(page.ranking, line).to_dict("records")
+        ]
+    )
 
 
 def _write(path: Path, template: str, context: Mapping[str, Any]) -> None:

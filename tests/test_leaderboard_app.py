@@ -21,10 +21,10 @@ from streamlit.testing.v1 import AppTest
 from fusebench import datasets
 from fusebench.bench.cache import image_path
 from fusebench.bench.schema import EntryRow
-from fusebench.bench.store import Entry, Outcome, ScoreValue, Store
+from fusebench.bench.store import Entry, Outcome, ScoreValue, Store, default_url, full_url
 from fusebench.bench.trust import BY_NAME, DEGRADATIONS, load_report
 from fusebench.bench.types import Metric
-from fusebench.leaderboard import app_charts, board
+from fusebench.leaderboard import ahead, app_charts, board
 from fusebench.leaderboard import app_choices as choices
 from fusebench.leaderboard import app_tables as tables
 from fusebench.leaderboard.board import Evaluation
@@ -243,7 +243,7 @@ def test_ranking_bears_a_run_in_progress(store: Store, focus: Evaluation) -> Non
     after = replace(grid, fused=grid.fused + 1000)
     none = board._make_matrix(store, after, "canonical", METRICS["qabf"])
     assert np.isnan(none.values).all()
-    assert not none.tried.any()
+    assert none.cells == [None] * len(grid.competitors)
 
 
 @pytest.mark.parametrize(
@@ -540,6 +540,44 @@ def test_nothing_but_failures(made: Path, monkeypatch: pytest.MonkeyPatch, page:
         assert "Not known here" in markdown(app)
     else:
         assert "Failures (3)" in markdown(app)
+
+
+def test_what_is_read_ahead_is_remembered(
+    database: Path, focus: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead.read_ahead(default_url(), {"task": "mff"}).join(60)
+    store = ahead.open_store(ahead.identity(default_url()))
+    expected = board.ranked(store, focus).to_dict()
+    asked: list[object] = []
+    monkeypatch.setattr(store, "rows", lambda statement: asked.append(statement) or [])
+    assert board.ranked(store, focus).to_dict() == expected
+    assert not asked
+
+
+def test_reading_ahead_leaves_problems_to_the_pages(tmp_path: Path) -> None:
+    reader = ahead.read_ahead(full_url(str(tmp_path / "none.db")), {})
+    reader.join(60)
+    assert not reader.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("page", "tables_there", "choices"),
+    [
+        ("ranking", 1, {"task": "mff"}),
+        ("compare", 3, {"task": "mff", "methods": "LP|Average"}),
+        ("methods", 3, {"method": "LP"}),
+        ("metrics", 3, {"metric": "qabf", "task": "mff"}),
+        ("datasets", 2, {"data": "tno"}),
+        ("papers", 2, {}),
+        ("runs", 2, {}),
+    ],
+)
+def test_every_table_can_be_downloaded(
+    database: Path, page: str, tables_there: int, choices: dict[str, str]
+) -> None:
+    labels = [x.proto.label for x in open_page(page, **choices).get("download_button")]
+    assert labels == ["CSV", "JSON", "LaTeX", "Markdown"] * (len(labels) // 4)
+    assert len(labels) // 4 >= tables_there
 
 
 def test_downloads_hold_the_table(store: Store, focus: Evaluation) -> None:

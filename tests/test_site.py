@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from contextlib import closing
 from html.parser import HTMLParser
@@ -82,6 +83,22 @@ def test_data_stands_beside_each_table(site: Path) -> None:
     assert ranking["methods"][0]["certainty"]["groups"] == "a"
     for ending in ("csv", "tex", "md", "html"):
         assert (site / f"ranking-mff-folder-mff-canonical.{ending}").stat().st_size > 100
+
+
+def test_every_table_links_to_its_data(site: Path) -> None:
+    for page in site.glob("*.html"):
+        found = Links(page)
+        data = [link for link in found.links if link.endswith((".csv", ".json"))]
+        assert len(data) == 2 * found.tags.count("table") > 0, page.name
+        for file in data:
+            text = (site / file).read_text(encoding="utf-8")
+            if file.endswith(".json"):
+                assert json.loads(text, parse_constant=pytest.fail), file
+            else:
+                assert len(list(csv.reader(text.splitlines()))) > 1, file
+    found = json.loads((site / "method-lp-scores.json").read_text())
+    scores = [row["Mean"] for row in found["rows"] if row["Dataset"] == "folder:mff"]
+    assert "0.7000" in scores
 
 
 def test_a_site_replaces_a_site_and_nothing_else(

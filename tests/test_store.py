@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Barrier
 from uuid import uuid4
 
 import pytest
@@ -257,4 +259,33 @@ def test_writers_in_competition_lose_nothing(url: str, pair_root: Path) -> None:
     store = Store.open(url)
     assert (store.count(FusedRow), store.count(ScoreRow)) == (1, 100)
     assert store.count(DatasetRow) == 1
+    store.close()
+
+
+def test_what_many_ask_for_at_once_is_made_once(tmp_path: Path) -> None:
+    store = Store.open(str(tmp_path / "results.db"))
+    made = []
+    everybody = Barrier(8)
+
+    def make() -> int:
+        made.append(1)
+        time.sleep(0.1)
+        return len(made)
+
+    def asks(_: int) -> int:
+        everybody.wait(10)
+        return store.remember("a thing", make)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(asks, range(8))) == [1] * 8
+    store.start_run("another content", 1, store.add_environment({}))
+    assert store.remember("a thing", make) == 2
+    store.close()
+
+
+def test_what_could_not_be_made_is_tried_again(tmp_path: Path) -> None:
+    store = Store.open(str(tmp_path / "results.db"))
+    with pytest.raises(ZeroDivisionError):
+        store.remember("a thing", lambda: 1 // 0)
+    assert store.remember("a thing", lambda: 1) == 1
     store.close()

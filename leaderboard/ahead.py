@@ -1,0 +1,71 @@
+"""The database of the app, and what visitors will ask of it, worked out before they do.
+
+No Streamlit here: the server begins before the first visitor comes.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from threading import Thread
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from fusebench.bench.store import Store, database_exists
+from fusebench.bench.types import FusebenchError, MissingDataError
+from fusebench.leaderboard import board
+from fusebench.leaderboard.app_choices import choose_evaluation, choose_protocol, main_metrics
+
+Identity = tuple[str, str]
+
+
+def identity(url: str) -> Identity:
+    """Tell a database from another one that took its place."""
+    if not database_exists(url):
+        raise MissingDataError(f"{make_url(url).database} does not exist")
+    if make_url(url).get_backend_name() != "sqlite":
+        return url, ""
+    facts = Path(str(make_url(url).database)).stat()
+    return url, f"{facts.st_dev}:{facts.st_ino}"
+
+
+@lru_cache(maxsize=4)
+def open_store(database: Identity) -> Store:
+    """Open a database for everybody."""
+    return Store.open(database[0], create=False)
+
+
+def read_ahead(url: str, wanted: dict[str, str]) -> Thread:
+    """Work out in a thread what pages will ask for: rankings by the main metrics, then by all.
+
+    The database remembers what they need until it changes; of servers nothing is remembered, and
+    nothing is read ahead.
+
+    Parameters
+    ----------
+    url : str
+    wanted : dict of str to str
+        Query parameters of the page that somebody looks at: its dataset comes first.
+    """
+    reader = Thread(target=_read, args=(url, wanted), daemon=True)
+    reader.start()
+    return reader
+
+
+def _read(url: str, wanted: dict[str, str]) -> None:
+    # Whatever is wrong, the page that asks for it says so.
+    with suppress(FusebenchError, SQLAlchemyError):
+        store = open_store(identity(url))
+        before = store.version()
+        if before is None:
+            return
+        protocol = choose_protocol(board.protocols_used(store), wanted)
+        found = board.evaluations(store)
+        for everything in (False, True):
+            for evaluation in sorted(found, key=lambda e: e != choose_evaluation(found, wanted)):
+                present = [m.slug for m in board.metrics_used(store, evaluation, protocol)]
+                if present and store.version() == before:
+                    metrics = present if everything else main_metrics(present)
+                    board.ranked(store, evaluation, metrics, protocol)
