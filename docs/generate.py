@@ -12,6 +12,7 @@ from pathlib import Path
 
 from markdown import doi_link, table
 from metric_pages import metric_pages
+from retrained import retrained_page
 
 from fusebench.bench.audit import Audited, audit_all, is_near, shipped_values
 from fusebench.bench.doubts import find_doubts
@@ -21,6 +22,7 @@ from fusebench.datasets import DATASETS, RECORDS, downloads
 from fusebench.datasets._splits import read_split
 from fusebench.leaderboard.audits import markdown_counts
 from fusebench.methods import METHODS
+from fusebench.methods._recipes import RECIPES
 
 FOLDER = Path(__file__).parent
 
@@ -32,6 +34,7 @@ def pages() -> dict[str, str]:
         "methods.md": methods_page(),
         "datasets.md": datasets_page(),
         "audit.md": audit_page(),
+        "retrained.md": retrained_page(),
     }
 
 
@@ -81,6 +84,11 @@ def method_text(m: Method) -> list[str]:
     lines.append(f"* Source: {m.reference.rstrip('.')}{link}.")
     if m.notes:
         lines.append(f"* {m.notes}")
+    if m.slug in RECIPES:
+        lines.append(
+            f"* Has a recipe ([what it gives](retrained.md)): "
+            f"`fusebench train {m.slug} --data DATASET -o DIR`."
+        )
     return lines
 
 
@@ -179,7 +187,11 @@ def audit_page() -> str:
     """Say what became of the papers' tables."""
     papers = audit_all()
     found = [a for audited in papers.values() for a in audited]
-    computed = [a for a in found if a.best is not None and is_near(a.cell, a.best.value)]
+    computed = [
+        a
+        for a in found
+        if a.best is not None and not a.best.retrained and is_near(a.cell, a.best.value)
+    ]
     out = [AUDIT_INTRODUCTION, markdown_counts(papers), "", "## Computed from images", ""]
     out += [
         "Cells that public images, or a method of this package, give again or come near to, and",
@@ -288,6 +300,9 @@ protocol from what is at hand:
   end in), with the source images under `--root`;
 * methods that `fusebench run` ran on the same pairs into the database (`--db`);
 * values that come with the package (`bench/papers/measured.csv`, written by `docs/measure.py`).
+
+What networks give on weights that we trained ([retrained.md](retrained.md)) reproduces nothing,
+however near it comes. It is kept apart, in `bench/papers/retrained.csv`.
 
 | verdict | what it says |
 |---|---|
