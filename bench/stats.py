@@ -667,7 +667,7 @@ def standing_of(
     ranks: Values = np.zeros(parts[0].ranks.shape)
     for part in parts:
         ranks += part.ranks
-    ranks = ranks[:, order]
+    ranks = np.ascontiguousarray(ranks[:, order])
     winners = ranks[1:] == ranks[1:].min(axis=1, keepdims=True)
     ranks /= len(parts)
     ballots = np.stack([part.ballots[order] for part in parts]).astype(np.float64)

@@ -2,7 +2,7 @@
 
 Needs Chromium on PATH, and Playwright (``pip install -e .[dev]``):
 
-    python docs/screenshots.py            # runs the demo in a temporary folder, half a minute
+    python docs/screenshots.py            # of the published results, and of the demo, which it runs
     python docs/screenshots.py --db my.db # with results of your own
 """
 
@@ -28,9 +28,9 @@ from playwright.sync_api import Page, sync_playwright
 
 FOLDER = Path(__file__).resolve().parent / "images"
 COMMAND = [sys.executable, "-c", "from fusebench.bench.cli import main; main()"]
+PUBLISHED = {"leaderboard.png": "/ranking?task=ivif&dataset=tno:25"}
 PICTURES = {
     "overview.png": "/",
-    "leaderboard.png": "/ranking?task=mff",
     "pairs.png": "/pairs?task=mff&pair=mff_coffee&size=small&metrics=psnr_ref,qabf,vif,ssim",
     "method.png": "/methods?method=GFF",
 }
@@ -90,18 +90,20 @@ def take(page: Page, url: str, target: Path) -> None:
 def main() -> None:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description="Take the pictures of the leaderboard again.")
-    parser.add_argument("--db", help="database to show; the demo is run if it is not given")
+    parser.add_argument("--db", help="database to show in their place")
     database = parser.parse_args().db
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         raise SystemExit("there is no chromium on PATH")
     FOLDER.mkdir(exist_ok=True)
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with served(database) as address, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         page = browser.new_page()
-        for name, path in PICTURES.items():
-            take(page, address + path, FOLDER / name)
+        for source, pictures in ((database or "published", PUBLISHED), (database, PICTURES)):
+            with served(source) as address:
+                for name, path in pictures.items():
+                    take(page, address + path, FOLDER / name)
         browser.close()
 
 

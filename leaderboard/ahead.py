@@ -62,10 +62,18 @@ def _read(url: str, wanted: dict[str, str]) -> None:
         if before is None:
             return
         protocol = choose_protocol(board.protocols_used(store), wanted)
-        found = board.evaluations(store)
-        for everything in (False, True):
-            for evaluation in sorted(found, key=lambda e: e != choose_evaluation(found, wanted)):
-                present = [m.slug for m in board.metrics_used(store, evaluation, protocol)]
-                if present and store.version() == before:
-                    metrics = present if everything else main_metrics(present)
-                    board.ranked(store, evaluation, metrics, protocol)
+
+        def work() -> bool:
+            found = board.evaluations(store)
+            for everything in (False, True):
+                for evaluation in sorted(
+                    found, key=lambda e: e != choose_evaluation(found, wanted)
+                ):
+                    present = [m.slug for m in board.metrics_used(store, evaluation, protocol)]
+                    if present and store.version() == before:
+                        metrics = present if everything else main_metrics(present)
+                        board.ranked(store, evaluation, metrics, protocol)
+            return True
+
+        # Once for each content of the database, whoever asks.
+        store.remember(("read ahead", protocol), work)
