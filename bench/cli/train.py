@@ -33,7 +33,8 @@ class _Group(TyperGroup):
 
 app = typer.Typer(
     cls=_Group,
-    help="Train a network ('fusebench train METHOD --data …') or a dictionary.",
+    help="Train a network ('fusebench train METHOD --data …'), the variants of it that its paper "
+    "compares, or a dictionary.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
