@@ -6,9 +6,9 @@ No Streamlit here: the server begins before the first visitor comes.
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -37,7 +37,9 @@ def open_store(database: Identity) -> Store:
     return Store.open(database[0], create=False)
 
 
-def read_ahead(url: str, wanted: dict[str, str]) -> Thread:
+def read_ahead(
+    url: str, wanted: dict[str, str], *, after: float = 0.0, everything: bool = True
+) -> Thread:
     """Work out in a thread what pages will ask for: rankings by the main metrics, then by all.
 
     The database remembers what they need until it changes; of servers nothing is remembered, and
@@ -48,13 +50,18 @@ def read_ahead(url: str, wanted: dict[str, str]) -> Thread:
     url : str
     wanted : dict of str to str
         Query parameters of the page that somebody looks at: its dataset comes first.
+    after : float
+        Seconds to wait before, while a page is drawn.
+    everything : bool
+        Whether to go on with all metrics.
     """
-    reader = Thread(target=_read, args=(url, wanted), daemon=True)
+    reader = Timer(after, _read, (url, wanted, everything))
+    reader.daemon = True
     reader.start()
     return reader
 
 
-def _read(url: str, wanted: dict[str, str]) -> None:
+def _read(url: str, wanted: dict[str, str], everything: bool) -> None:
     # Whatever is wrong, the page that asks for it says so.
     with suppress(FusebenchError, SQLAlchemyError):
         store = open_store(identity(url))
@@ -63,17 +70,15 @@ def _read(url: str, wanted: dict[str, str]) -> None:
             return
         protocol = choose_protocol(board.protocols_used(store), wanted)
 
-        def work() -> bool:
+        def work(main: bool) -> bool:
             found = board.evaluations(store)
-            for everything in (False, True):
-                for evaluation in sorted(
-                    found, key=lambda e: e != choose_evaluation(found, wanted)
-                ):
-                    present = [m.slug for m in board.metrics_used(store, evaluation, protocol)]
-                    if present and store.version() == before:
-                        metrics = present if everything else main_metrics(present)
-                        board.ranked(store, evaluation, metrics, protocol)
+            for evaluation in sorted(found, key=lambda e: e != choose_evaluation(found, wanted)):
+                present = [m.slug for m in board.metrics_used(store, evaluation, protocol)]
+                if present and store.version() == before:
+                    metrics = main_metrics(present) if main else present
+                    board.ranked(store, evaluation, metrics, protocol)
             return True
 
         # Once for each content of the database, whoever asks.
-        store.remember(("read ahead", protocol), work)
+        for main in (True, False)[: 1 + everything]:
+            store.remember(("read ahead", protocol, main), partial(work, main))

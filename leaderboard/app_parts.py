@@ -92,11 +92,15 @@ def ask(function: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P
     )
 
 
+# Seconds after a page has run by which browsers have drawn it.
+_DRAWN = 1.5
+
+
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _reader(identity: ahead.Identity, content: str) -> Thread:
     """Start one thread for each content of a database."""
     del content
-    return ahead.read_ahead(identity[0], params())
+    return ahead.read_ahead(identity[0], params(), after=_DRAWN)
 
 
 def read_ahead() -> None:

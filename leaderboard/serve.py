@@ -10,10 +10,15 @@ from fusebench.leaderboard import ahead, app_charts, app_choices, app_tables, au
 
 __all__ = ["app_charts", "app_choices", "app_tables", "audits", "runs", "training"]
 
+# Seconds that the first page is prepared before the server starts, at most, and after which what
+# other pages need is read: visitors who waited for the server have seen the first page by then.
+_FIRST, _REST = 3.0, 4.0
+
 if __name__ == "__main__":
+    ahead.read_ahead(default_url(), {}, everything=False).join(_FIRST)
     # Streamlit looks for garbage after every change of a filter. What was imported is none, and
     # looking through it would take longer than most changes.
     gc.collect()
     gc.freeze()
-    ahead.read_ahead(default_url(), {})
+    ahead.read_ahead(default_url(), {}, after=_REST)
     main()

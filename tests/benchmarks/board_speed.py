@@ -93,6 +93,25 @@ def rested(pid: int) -> None:
             return
 
 
+# Seconds from the last key or button that was pressed to the page that stands, as the browser sees
+# it: what the test takes to find what it presses does not count.
+_WATCH = """() => {
+  window.pressed = null;
+  for (const kind of ['pointerdown', 'keydown'])
+    document.addEventListener(kind, () => { window.pressed = performance.now(); }, true);
+}"""
+_ELAPSED = """([done, expect]) => new Promise(resolve => {
+  const stands = eval(done);
+  const look = () => {
+    const main = document.querySelector('[data-testid="stMain"]');
+    if (window.pressed !== null && main.textContent.includes(expect) && stands())
+      resolve((performance.now() - window.pressed) / 1000);
+    else requestAnimationFrame(look);
+  };
+  look();
+})"""
+
+
 def timed(name: str, pid: int, page: Page, act: Callable[[], object], expect: str = "") -> None:
     """Act, wait for a text and for the page to stand, and print how long it took."""
     before, start = processor_seconds(pid), time.perf_counter()
@@ -101,6 +120,16 @@ def timed(name: str, pid: int, page: Page, act: Callable[[], object], expect: st
         page.get_by_text(expect).first.wait_for(timeout=TIMEOUT)
     settled(page)
     wall = time.perf_counter() - start
+    print(f"{name:34s} {wall:7.2f} {processor_seconds(pid) - before:7.2f}", flush=True)
+
+
+def changed(name: str, pid: int, page: Page, act: Callable[[], object], expect: str) -> None:
+    """Change a filter, and print how long the page took from the last press on."""
+    settled(page)
+    page.evaluate(_WATCH)
+    before = processor_seconds(pid)
+    act()
+    wall = page.evaluate(_ELAPSED, [_DONE, expect])
     print(f"{name:34s} {wall:7.2f} {processor_seconds(pid) - before:7.2f}", flush=True)
 
 
@@ -139,19 +168,19 @@ def one_session(browser: Browser, url: str, pid: int) -> None:
     count = int(text.partition("ranks over ")[2].split()[0])
     title = "Infrared-visible: made_up:"
     ranks = "ranks over {} metrics".format
-    timed("one metric less", pid, page, less, ranks(count - 1))
-    timed("one metric more", pid, page, more, ranks(count))
+    changed("one metric less", pid, page, less, ranks(count - 1))
+    changed("one metric more", pid, page, more, ranks(count))
     page.keyboard.press("Escape")
     for i in (1, 2, 0):
-        timed(f"dataset {i}", pid, page, choose(f"made_up:{i}"), f"{title}{i}")
+        changed(f"dataset {i}", pid, page, choose(f"made_up:{i}"), f"{title}{i}")
     for name in ("", ", again"):
-        timed(f"all metrics{name}", pid, page, press("All"), ranks(36))
-        timed(f"main metrics{name}", pid, page, press("Main"), ranks(count))
+        changed(f"all metrics{name}", pid, page, press("All"), ranks(36))
+        changed(f"main metrics{name}", pid, page, press("Main"), ranks(count))
     press("All")()
     settled(page)
     for i in (1, 0):
-        timed(f"dataset {i}, all metrics", pid, page, choose(f"made_up:{i}"), f"{title}{i}")
-    timed("one of all metrics less", pid, page, less, ranks(35))
+        changed(f"dataset {i}, all metrics", pid, page, choose(f"made_up:{i}"), f"{title}{i}")
+    changed("one of all metrics less", pid, page, less, ranks(35))
     page.context.close()
 
 
