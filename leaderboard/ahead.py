@@ -5,6 +5,7 @@ No Streamlit here: the server begins before the first visitor comes.
 
 from __future__ import annotations
 
+import gc
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
@@ -61,6 +62,15 @@ def read_ahead(
     return reader
 
 
+def keep_from_garbage() -> None:
+    """Leave what was imported and read so far out of all searches for garbage.
+
+    Streamlit looks for it after every change of a filter, and would need longer than most take.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def _read(url: str, wanted: dict[str, str], everything: bool) -> None:
     # Whatever is wrong, the page that asks for it says so.
     with suppress(FusebenchError, SQLAlchemyError):
@@ -82,3 +92,4 @@ def _read(url: str, wanted: dict[str, str], everything: bool) -> None:
         # Once for each content of the database, whoever asks.
         for main in (True, False)[: 1 + everything]:
             store.remember(("read ahead", protocol, main), partial(work, main))
+        keep_from_garbage()

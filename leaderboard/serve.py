@@ -1,7 +1,5 @@
 """Streamlit with everything imported that pages need, so that the first visitor does not wait."""
 
-import gc
-
 from streamlit.web.cli import main
 
 # Pages with cached functions are left to Streamlit, which complains about them without a server.
@@ -16,9 +14,6 @@ _FIRST, _REST = 3.0, 4.0
 
 if __name__ == "__main__":
     ahead.read_ahead(default_url(), {}, everything=False).join(_FIRST)
-    # Streamlit looks for garbage after every change of a filter. What was imported is none, and
-    # looking through it would take longer than most changes.
-    gc.collect()
-    gc.freeze()
+    ahead.keep_from_garbage()
     ahead.read_ahead(default_url(), {}, after=_REST)
     main()
