@@ -101,6 +101,8 @@ class Results:
         Reads the fused image of a pair, by key.
     problem : str
         Why they cannot be used; "" where they can.
+    pairs : mapping
+        Keys of pairs that the paper calls otherwise, by its names.
     retrained : bool
         Whether they are of weights that were trained here.
     """
@@ -111,6 +113,7 @@ class Results:
     opened: Dataset | None
     read: Mapping[str, Callable[[], Image]] = field(default_factory=dict)
     problem: str = ""
+    pairs: Mapping[str, str] = field(default_factory=dict)
     retrained: bool = False
 
 
@@ -444,9 +447,10 @@ def _keys(result: Results, cell: Cell) -> tuple[str, ...]:
         raise InputError(result.problem)
     name, keys = result.opened.name, result.opened.keys
     if cell.pair:
-        if cell.pair not in keys:
-            raise InputError(f"{name} has no pair {cell.pair}")
-        keys = (cell.pair,)
+        key = result.pairs.get(cell.pair, cell.pair)
+        if key not in keys:
+            raise InputError(f"{name} has no pair {key}")
+        keys = (key,)
     elif cell.pairs != len(keys):
         raise InputError(f"{name} has {len(keys)} pairs, the printed mean is over {cell.pairs}")
     lacking = [key for key in keys if key not in result.read]
@@ -596,7 +600,8 @@ def find_folder(
     opened = _open(paper, dataset, roots)
     files = match_files(folder, opened, by_number=True)
     read = {key: lambda path=path: read_image(path) for key, path in files.items()}
-    return Results(method, dataset, f"images in {folder.name}", opened, read)
+    pairs = paper.datasets[dataset].pairs
+    return Results(method, dataset, f"images in {folder.name}", opened, read, pairs=pairs)
 
 
 def find_stored(
@@ -672,7 +677,8 @@ def find_stored(
             label = f"{row.label}{whose} in the database ({row.device})"
             try:
                 opened = _open(paper, dataset, places)
-                result = Results(method, dataset, label, opened, read, retrained=own)
+                pairs = paper.datasets[dataset].pairs
+                result = Results(method, dataset, label, opened, read, pairs=pairs, retrained=own)
             except FusebenchError as e:
                 result = Results(method, dataset, label, None, problem=str(e), retrained=own)
             found.append(result)

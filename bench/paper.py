@@ -120,6 +120,8 @@ class Source:
         Why no value on it can be recomputed; "" where it can.
     absent : mapping
         The same for single pairs.
+    pairs : mapping
+        Keys of pairs here that the paper calls otherwise, by its names.
     note : str
     """
 
@@ -129,6 +131,7 @@ class Source:
     where: str = ""
     missing: str = ""
     absent: Mapping[str, str] = field(default_factory=dict)
+    pairs: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
 

@@ -209,6 +209,12 @@ def test_one_value_for_each_pair(pair_root: Path, fused_folder: Path) -> None:
     about = make({"en": "7"}, cells={"pair": "09", "pairs": 1})
     (found,) = audit(about, None, [result], shipped=False)
     assert found.reason == "images in fused: folder:ivif has no pair 09"
+    # What the paper calls a pair need not be its key here.
+    named = {"title": "Set", "use": "folder:ivif", "pairs": {"road": "02"}}
+    cells = {"pair": "road", "pairs": 1}
+    about = make({"en": f"{scores['en'].value:.4f}"}, cells=cells, datasets={"set": named})
+    result = find_folder(about, None, "average", fused_folder, {"": pair_root})
+    assert verdicts(audit(about, None, [result], shipped=False)) == {"en": "reproduced"}
 
 
 def test_images_that_do_not_do(pair_root: Path, fused_folder: Path) -> None:
