@@ -112,4 +112,4 @@ def test_every_cell_of_the_transcription_is_there(shared: Path) -> None:
 
 def test_the_files_go_into_the_wheel() -> None:
     assert {p.suffix for p in FOLDER.iterdir()} == {".csv", ".toml"}
-    assert {p.stem for p in FOLDER.glob("*.csv")} == {*paper_names(), "measured"}
+    assert {p.stem for p in FOLDER.glob("*.csv")} == {*paper_names(), "measured", "retrained"}
