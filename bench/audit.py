@@ -744,15 +744,33 @@ def shipped_values(paper: Paper) -> dict[Cell, list[Measured]]:
 
 def write_values(path: Path, audited: Iterable[Audited]) -> None:
     """Write computed values as `shipped_values` reads them, for maintainers."""
+    write_rows(path, value_rows(audited))
+
+
+def value_rows(audited: Iterable[Audited]) -> list[dict[str, str]]:
+    """Give computed values as they are stored."""
+    return [
+        {"paper": a.cell.paper}
+        | {name: getattr(a.cell, name) for name in PLACE}
+        | {
+            "images": m.images,
+            "convention": m.convention,
+            "protocols": " ".join(m.protocols),
+            "value": repr(m.value),
+        }
+        for a in audited
+        for m in a.measured
+        if m.protocols or m is a.best
+    ]
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, str]]) -> None:
+    """Write what `value_rows` gives."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["paper", *PLACE, "images", "convention", "protocols", "value"])
-        for a in audited:
-            place = [getattr(a.cell, name) for name in PLACE]
-            for m in a.measured:
-                if m.protocols or m is a.best:
-                    row = [m.images, m.convention, " ".join(m.protocols), repr(m.value)]
-                    writer.writerow([a.cell.paper, *place, *row])
+        fields = ["paper", *PLACE, "images", "convention", "protocols", "value"]
+        writer = csv.DictWriter(file, fields, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 PLACE = ("table", "dataset", "pair", "block", "method", "metric")

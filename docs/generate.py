@@ -10,17 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from markdown import doi_link, table
+from markdown import PROTOCOLS, doi_link, table
 from metric_pages import metric_pages
 from retrained import retrained_page
 
-from fusebench.bench.audit import Audited, audit_all, is_near, shipped_values
+from fusebench.bench.audit import Audited, Measured, audit_all, is_near, shipped_values
 from fusebench.bench.doubts import find_doubts
 from fusebench.bench.paper import load_paper
 from fusebench.bench.types import TASK_TITLES, DatasetInfo, Fidelity, Method, Problem
 from fusebench.datasets import DATASETS, RECORDS, downloads
 from fusebench.datasets._splits import read_split
-from fusebench.leaderboard.audits import markdown_counts
+from fusebench.leaderboard.audits import markdown_counts, shown
 from fusebench.methods import METHODS
 from fusebench.methods._recipes import RECIPES
 
@@ -244,38 +244,45 @@ def rows_of_papers(papers: Mapping[str, Sequence[Audited]]) -> list[str]:
                 one = replace(a, measured=tuple(m for m in values if m.images == images))
                 rows.setdefault((c.label, c.pair, c.block, images), []).append(one)
         for (number, dataset), rows in tables.items():
-            metrics = list(dict.fromkeys(a.cell.metric_label for r in rows.values() for a in r))
-            lines, notes = [], dict[str, int]()
-            for (label, pair, block, images), row in rows.items():
-                cells = {a.cell.metric_label: beside(a, ROW_PROTOCOLS.get(key)) for a in row}
-                what = " ".join(filter(None, (label, pair, block)))
-                known = [notes.setdefault(text, len(notes) + 1) for text in why_off(row)]
-                why = ", ".join(f"({n})" for n in known) or "open"
-                complete = all("**" in text for text in cells.values())
-                cells["difference"] = "none" if complete else why
-                lines.append([what, images, *[cells.get(m, "–") for m in [*metrics, "difference"]]])
             out += ["", f"### {key}, table {number}: {paper.datasets[dataset].title}", ""]
-            heads = ["method", "images", *[f"{m}:" for m in metrics], "difference"]
-            out += table(heads, lines)
-            out += ["", *[f"* ({n}) {text}" for text, n in notes.items()]] if notes else []
+            out += rows_of_table(rows, PROTOCOLS.get(key))
     return [*out, ""]
 
 
-# What the tables of a paper are computed by.
-ROW_PROTOCOLS = {"rao2021fmm": "jiangnan", "zhang_smfnet": "smfnet"}
+def rows_of_table(
+    rows: Mapping[tuple[str, ...], Sequence[Audited]], protocol: str | None
+) -> list[str]:
+    """Write one table; what is known of differences stands below it once."""
+    metrics = list(dict.fromkeys(a.cell.metric_label for row in rows.values() for a in row))
+    lines, notes = [], dict[str, int]()
+    for (label, pair, block, images), row in rows.items():
+        pairs = [(a, computed_value(a, protocol)) for a in row]
+        cells = {a.cell.metric_label: beside(a, value) for a, value in pairs}
+        known = [notes.setdefault(text, len(notes) + 1) for text in why_off(row)]
+        why = ", ".join(f"({n})" for n in known) or "open"
+        if all(counts(a, value) for a, value in pairs):
+            why = "none"
+        what = " ".join(filter(None, (label, pair, block)))
+        lines.append([what, images, *[cells.get(m, "–") for m in metrics], why])
+    out = table(["method", "images", *[f"{m}:" for m in metrics], "difference"], lines)
+    return out + (["", *[f"* ({n}) {text}" for text, n in notes.items()]] if notes else [])
 
 
-def beside(a: Audited, protocol: str | None) -> str:
-    """Give a printed cell and the computed one, bold where they are near."""
-    values = [m.value for m in a.measured if protocol in m.protocols]
-    if protocol is None:
-        values = sorted(
-            (m.value for m in a.measured if m.protocols), key=lambda v: abs(v - a.cell.value)
-        )
-    if not values:
-        return f"{a.cell.printed} / –"
-    text = f"{a.cell.printed} / {values[0]:.{a.cell.decimals}f}"
-    return f"**{text}**" if is_near(a.cell, values[0]) else text
+def computed_value(a: Audited, protocol: str | None) -> Measured | None:
+    """Give the value under a protocol, or under that which comes nearest."""
+    found = [m for m in a.measured if (protocol in m.protocols if protocol else m.protocols)]
+    return min(found, key=lambda m: abs(m.value - a.cell.value), default=None)
+
+
+def counts(a: Audited, value: Measured | None) -> bool:
+    """Say whether a value gives a printed one again, or comes near; none of our weights does."""
+    return value is not None and not value.retrained and is_near(a.cell, value.value)
+
+
+def beside(a: Audited, value: Measured | None) -> str:
+    """Write a printed cell and the computed one, bold where that counts."""
+    text = f"{a.cell.printed} / {'–' if value is None else shown(a, value.value)}"
+    return f"**{text}**" if counts(a, value) else text
 
 
 def why_off(row: Sequence[Audited]) -> list[str]:

@@ -6,6 +6,9 @@ import inspect
 import math
 from collections.abc import Iterable, Sequence
 
+PROTOCOLS = {"rao2021fmm": "jiangnan", "zhang_smfnet": "smfnet"}
+"""What the tables of a paper are computed by."""
+
 
 def doi_link(doi: str) -> str:
     """Give a Markdown link, or a dash."""

@@ -31,7 +31,8 @@ from fusebench.bench.audit import (
     find_folder,
     find_stored,
     methods_here,
-    write_values,
+    value_rows,
+    write_rows,
 )
 from fusebench.bench.paper import Paper, load_paper, paper_names
 from fusebench.bench.pool import make_pool
@@ -91,19 +92,14 @@ def main(
             results += [own(r) for r in find_stored(paper, None, store, roots)]
             results = [r for r in results if r.retrained == retrained]
             found += audit(paper, None, results, shipped=False, progress=show)
-    write_values(path, found)
-    new = read_rows(path)
+    new = value_rows(found)
     again = {whose(row) for row in new}
     rows = new + [
         row for row in before if row["paper"] not in papers or (only and whose(row) not in again)
     ]
     cells = [cell for key in paper_names() for cell in load_paper(key).cells]
     order = {tuple(getattr(c, n) for n in ("paper", *PLACE)): i for i, c in enumerate(cells)}
-    rows.sort(key=lambda row: order[tuple(row[n] for n in ("paper", *PLACE))])
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list((before or rows)[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(path, sorted(rows, key=lambda row: order[tuple(row[n] for n in ("paper", *PLACE))]))
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

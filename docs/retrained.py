@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from markdown import PROTOCOLS
+
 from fusebench.bench.ablation import markdown, read_ablation
 from fusebench.bench.audit import Audited, audit_all, to_dict
 from fusebench.bench.paper import load_paper
@@ -18,9 +20,6 @@ from fusebench.methods._weights import find_file
 
 ABLATION = Path(__file__).parent / "fmm_ablation.json"
 """What ``fusebench train ablation fmm`` wrote."""
-
-# How papers compute their metrics.
-_PROTOCOLS = {"rao2021fmm": "jiangnan", "zhang_smfnet": "smfnet"}
 
 _COMPARED = ("qabf", "vif", "mi", "ssim", "en", "scd")
 
@@ -93,7 +92,7 @@ def _beside(ours: list[Audited]) -> list[str]:
         lines.setdefault((a.cell.paper, a.cell.dataset, a.cell.method), []).append(a)
     out = ["| paper | tables | pairs | method | printed (ours) |", "|---|---|---|---|---|"]
     for (paper, dataset, method), cells in lines.items():
-        protocol = _PROTOCOLS[paper]
+        protocol = PROTOCOLS[paper]
         # Tables repeat each other.
         values = {}
         for a in cells:

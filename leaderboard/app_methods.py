@@ -199,7 +199,8 @@ def _standings(entry: EntryRow, name: str) -> None:
             with st.container(width=360):
                 _standing(i, ranking, line, name)
     if found:
-        download_table(f"Scores of {name}, protocol {protocol}", standings_frame(found))
+        frame = standings_frame(found).drop(columns=["Task", "Protocol"])
+        download_table(f"Scores of {name}, protocol {protocol}", frame)
 
 
 def _standing(i: int, ranking: Ranking, line: Line, name: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -578,11 +578,17 @@ def standing_frame(ranking: Ranking, line: Line) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Metric", "Mean", "Pairs", "Place"])
 
 
-def standings_frame(found: Sequence[tuple[Ranking, Line]]) -> pd.DataFrame:
-    """List all scores of one competitor, dataset by dataset."""
+def standings_frame(found: Iterable[tuple[Ranking, Line]]) -> pd.DataFrame:
+    """List all scores of one competitor, ranking by ranking."""
     return pd.DataFrame(
         [
-            {"Dataset": ranking.evaluation.dataset, "Device": line.competitor.device, **row}
+            {
+                "Task": ranking.evaluation.task,
+                "Dataset": ranking.evaluation.dataset,
+                "Protocol": ranking.protocol,
+                "Device": line.competitor.device,
+                **row,
+            }
             for ranking, line in found
             for row in standing_frame(ranking, line).to_dict("records")
         ]

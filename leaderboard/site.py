@@ -30,7 +30,7 @@ from fusebench.leaderboard.app_tables import (
     options_frame,
     runs_frame,
     standing,
-    standing_frame,
+    standings_frame,
 )
 from fusebench.leaderboard.board import HEADLINE, Evaluation, Ranking
 from fusebench.leaderboard.draw import critical_difference, mean_chart
@@ -194,7 +194,7 @@ def _method_page(
     frames = {
         "options": options_frame(entry, record),
         "fidelity": pd.DataFrame() if record is None else fidelity_frame(record),
-        "scores": _scores_frame(pages, entry),
+        "scores": standings_frame((page.ranking, line) for page, _, line in standings),
         "failures": failures_frame(board.failures(store, entry.id)),
         "runs": runs_frame(runs),
         "facts": facts_frame(runs[0]["facts"]) if runs else pd.DataFrame(),
@@ -261,25 +261,6 @@ def _metrics_frame() -> pd.DataFrame:
                 "DOI": m.doi,
             }
             for m in METRICS
-        ]
-    )
-
-
-def _scores_frame(pages: Iterable[RankingPage], entry: EntryRow) -> pd.DataFrame:
-    """List all scores of a competitor, with the protocol of each."""
-    return pd.DataFrame(
-        [
-            {
-                "Task": page.ranking.evaluation.task,
-                "Dataset": page.ranking.evaluation.dataset,
-                "Protocol": page.ranking.protocol,
-                "Device": line.competitor.device,
-                **row,
-            }
-            for page in pages
-            for line in page.ranking.lines
-            if line.competitor.entry_id == entry.id
-            for row in standing_frame(page.ranking, line).to_dict("records")
         ]
     )
 

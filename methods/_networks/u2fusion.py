@@ -62,7 +62,8 @@ class DenseStack(FusionNetwork):
         if self.output == "kept":
             return fused
         if self.output == "scaled":
-            return fused / fused.amax((1, 2, 3), keepdim=True)
+            top = fused.amax((1, 2, 3), keepdim=True)
+            return fused / torch.where(top > 0, top, 1)
         return stretched(fused)
 
 

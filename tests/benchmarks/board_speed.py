@@ -96,7 +96,6 @@ def rested(pid: int) -> None:
 # Seconds from the last key or button that was pressed to the page that stands, as the browser sees
 # it: what the test takes to find what it presses does not count.
 _WATCH = """() => {
-  window.pressed = null;
   for (const kind of ['pointerdown', 'keydown'])
     document.addEventListener(kind, () => { window.pressed = performance.now(); }, true);
 }"""
@@ -126,7 +125,7 @@ def timed(name: str, pid: int, page: Page, act: Callable[[], object], expect: st
 def changed(name: str, pid: int, page: Page, act: Callable[[], object], expect: str) -> None:
     """Change a filter, and print how long the page took from the last press on."""
     settled(page)
-    page.evaluate(_WATCH)
+    page.evaluate("window.pressed = null")
     before = processor_seconds(pid)
     act()
     wall = page.evaluate(_ELAPSED, [_DONE, expect])
@@ -164,6 +163,7 @@ def one_session(browser: Browser, url: str, pid: int) -> None:
     # What the server reads ahead is read while a visitor looks at the first page.
     timed("reading ahead, in the background", pid, page, lambda: rested(pid))
     timed("ranking", pid, page, lambda: page.goto(f"{url}/ranking"), "ranks over")
+    page.evaluate(_WATCH)
     text = page.get_by_text("ranks over").first.inner_text()
     count = int(text.partition("ranks over ")[2].split()[0])
     title = "Infrared-visible: made_up:"
