@@ -199,7 +199,7 @@ def _standings(entry: EntryRow, name: str) -> None:
             with st.container(width=360):
                 _standing(i, ranking, line, name)
     if found:
-        frame = standings_frame(found).drop(columns=["Task", "Protocol"])
+        frame = standings_frame(found).drop(columns=["Task", "Protocol"], errors="ignore")
         download_table(f"Scores of {name}, protocol {protocol}", frame)
 
 

@@ -393,6 +393,8 @@ def test_heat_map_and_origins(page: Page, server: str, width: int) -> None:
     wait_for_text(page, "2 of 3 methods shown")
     page.get_by_text("Heat-map", exact=True).click()
     settle(page)
+    # It is drawn when it comes into view.
+    page.locator(".st-key-heat").scroll_into_view_if_needed()
     page.locator(".st-key-heat svg.marks").wait_for()
     assert "show=heat" in page.url
     assert "origin=reimplemented" in page.url
