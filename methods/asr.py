@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from array_api_compat import array_namespace
 
 from fusebench.bench.types import Fidelity, InputError, WeightFile, Weights
-from fusebench.methods._base import TensorFusion, method
+from fusebench.methods._base import Plane, TensorFusion, method
 from fusebench.methods._checks import require_not_negative, require_positive
 from fusebench.methods._sparse import (
     SIDE,
@@ -22,6 +24,9 @@ from fusebench.methods._sparse import (
 )
 from fusebench.methods._tensors import on_arrays
 from fusebench.methods._weights import WeightFiles, retrained
+
+if TYPE_CHECKING:
+    import torch
 
 _GENERAL, _ORIENTED = "asr_D_100000_256_8_0.mat", "asr_D_100000_256_8_6.mat"
 _ADDRESS = (
@@ -156,26 +161,55 @@ def asr(
     dictionaries += list(all_oriented.reshape(CLASSES, -1, SIDE**2))
     focus = task in ("auto", "mff")
 
-    def fuse(a: Array, b: Array) -> Array:
+    def fuse(coders: Sequence[_Coder], a: Array, b: Array) -> Array:
         xp = array_namespace(a)
         patches = [cut(plane, step) for plane in (a, b)]
         means = [p.mean(1, keepdims=True) for p in patches]
         centred = [p - m for p, m in zip(patches, means, strict=True)]
         first = (centred[0] ** 2).sum(1) > (centred[1] ** 2).sum(1)
         kind = direction(xp.where(first[:, None], *patches))
-        fused = xp.zeros_like(patches[0])
-        for i, atoms in enumerate(dictionaries):
-            some = xp.nonzero(kind == i)[0]
-            fits, activities = zip(
-                *[approximate(p[some], like(atoms, a), tolerance) for p in centred], strict=True
-            )
-            second = (activities[0] < activities[1])[:, None]
-            own = [m[some] for m in means]
-            mean = xp.where(second, own[1], own[0]) if focus else (own[0] + own[1]) / 2
-            fused[some] = xp.where(second, fits[1], fits[0]) + mean
-        return paste(fused, (a + b) / 2, step)
+        fits, activities = zip(
+            *[code(p, kind) for code, p in zip(coders, centred, strict=True)], strict=True
+        )
+        second = (activities[0] < activities[1])[:, None]
+        mean = xp.where(second, means[1], means[0]) if focus else (means[0] + means[1]) / 2
+        return paste(xp.where(second, fits[1], fits[0]) + mean, (a + b) / 2, step)
 
-    return on_arrays(fuse)
+    def run(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        coders = [_Coder(dictionaries, tolerance) for _ in range(2)]
+        return on_arrays(partial(fuse, coders))(a, b)
+
+    return run
+
+
+class _Coder:
+    """Sparse codes of the patches of one source, plane after plane.
+
+    A grey source beside a coloured one comes once for each channel: what of it was coded over the
+    same dictionary is used again.
+    """
+
+    def __init__(self, dictionaries: Sequence[Plane], tolerance: float) -> None:
+        self.dictionaries, self.tolerance = dictionaries, tolerance
+        self.patches: Array = None
+
+    def __call__(self, patches: Array, kind: Array) -> tuple[Array, Array]:
+        """Approximate patches ``(N, 64)``, each over the dictionary of its kind."""
+        xp = array_namespace(patches)
+        if (
+            self.patches is None
+            or self.patches.shape != patches.shape
+            or bool((self.patches != patches).any())
+        ):
+            self.patches, self.kind = patches, xp.full_like(kind, -1)
+            self.fit, self.activity = xp.zeros_like(patches), xp.zeros_like(patches[:, 0])
+        for i, atoms in enumerate(self.dictionaries):
+            some = xp.nonzero((kind == i) & (self.kind != i))[0]
+            self.fit[some], self.activity[some] = approximate(
+                patches[some], like(atoms, patches), self.tolerance
+            )
+        self.kind = kind
+        return self.fit, self.activity
 
 
 def direction(patches: Array) -> Array:
