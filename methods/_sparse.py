@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from array_api_compat import array_namespace, is_numpy_array
+from array_api_compat import array_namespace
 
 from fusebench.bench.types import InputError, WeightFile, Weights
 from fusebench.methods._base import Plane
 from fusebench.methods._checks import require_positive
+from fusebench.methods._pursuit import pursuit_of
 from fusebench.methods._weights import WeightFiles, read_tensors, retrained
 
 Array: TypeAlias = Any
@@ -24,10 +24,6 @@ Array: TypeAlias = Any
 
 SIDE = 8
 """Height and width of a patch."""
-
-# Patches coded together: their bases shall stay in the cache of a core, or fill a GPU.
-_TOGETHER_ON_CPU = 128
-_TOGETHER_ON_GPU = 16384
 
 OFFICIAL = Weights(
     name="official",
@@ -180,7 +176,7 @@ def approximate(patches: Array, atoms: Array, tolerance: float) -> tuple[Array, 
     energy = xp.vecdot(patches, patches)
     # Patches of alike energy need alike numbers of atoms; flat ones need none.
     order = xp.argsort(energy)[int((energy <= tolerance**2).sum()) :]
-    pursuit = _Pursuit(patches, atoms)
+    pursuit = pursuit_of(patches, atoms)
     for start in range(0, order.shape[0], pursuit.together):
         some = order[start : start + pursuit.together]
         rest, _, coefficients = pursuit(patches[some], tolerance)
@@ -192,7 +188,7 @@ def sparse_codes(patches: Array, atoms: Array, most: int) -> Array:
     """Give the coefficients ``(N, K)`` of patches over at most `most` atoms; see `approximate`."""
     xp = array_namespace(patches)
     codes = xp.zeros((len(patches), len(atoms)), dtype=patches.dtype, device=patches.device)
-    pursuit = _Pursuit(patches, atoms)
+    pursuit = pursuit_of(patches, atoms)
     for start in range(0, len(patches), pursuit.together):
         some = slice(start, start + pursuit.together)
         _, chosen, coefficients = pursuit(patches[some], 1e-6, most)
@@ -200,60 +196,6 @@ def sparse_codes(patches: Array, atoms: Array, most: int) -> Array:
             rows = xp.arange(start, start + len(chosen))
             codes[rows, chosen[:, k]] += coefficients[:, k]
     return codes
-
-
-class _Pursuit:
-    """Orthogonal matching pursuit of up to `together` patches at once, in memory used again."""
-
-    def __init__(self, patches: Array, atoms: Array) -> None:
-        self.xp = xp = array_namespace(patches)
-        self.together = _TOGETHER_ON_CPU if is_numpy_array(patches) else _TOGETHER_ON_GPU
-        self.atoms = atoms
-        # Single precision is enough to see which atom correlates most; what is left of a patch is
-        # kept in double, so that rounding does not build up.
-        self.columns = xp.astype(atoms, xp.float32).T
-        number, size = min(len(patches), self.together), atoms.shape[1]
-        make = partial(xp.empty, dtype=patches.dtype, device=patches.device)
-        self.basis = make((number, size, size))  # one orthonormal vector in each row
-        # Atom k is the sum over i <= k of mixture[k, :, i] * basis[:, i].
-        self.mixture, self.projection = make((size, number, size)), make((number, size))
-
-    def __call__(
-        self, patches: Array, tolerance: float, most: int = SIDE**2
-    ) -> tuple[Array, Array, Array]:
-        """Give what is left of patches, the atoms taken ``(N, k)`` and their coefficients."""
-        xp, number = self.xp, len(patches)
-        basis, mixture = self.basis[:number], self.mixture[:, :number]
-        rest, taken, chosen = patches, 0, []
-        active = xp.vecdot(rest, rest) > tolerance**2
-        while taken < min(basis.shape[1], most) and bool(active.any()):
-            correlation = xp.astype(rest, xp.float32) @ self.columns
-            chosen.append(xp.argmax(xp.abs(correlation), axis=1))
-            atom = self.atoms[chosen[-1]]
-            mix = basis[:, :taken] @ atom[:, :, None]
-            atom = atom - (xp.matrix_transpose(mix) @ basis[:, :taken])[:, 0]
-            length = xp.sqrt(xp.vecdot(atom, atom))
-            # An atom that lies in the span of those taken adds nothing; it ends the pursuit.
-            active = active & (length > _SPANNED)
-            length = xp.where(active, length, 1.0)
-            vector = atom * (active / length)[:, None]
-            share = xp.vecdot(vector, rest)
-            basis[:, taken], self.projection[:number, taken] = vector, share
-            mixture[taken, :, :taken], mixture[taken, :, taken] = mix[:, :, 0], length
-            rest = rest - share[:, None] * vector
-            taken += 1
-            active = active & (xp.vecdot(rest, rest) > tolerance**2)
-        # Coefficients of the atoms, by back substitution for all patches at once. Where a pursuit
-        # ended early its projections are zero, and so are the coefficients.
-        coefficients = self.projection[:number, :taken]
-        for k in reversed(range(taken)):
-            coefficients[:, k] /= mixture[k, :, k]
-            coefficients[:, :k] -= coefficients[:, k : k + 1] * mixture[k, :, :k]
-        return rest, xp.stack(chosen, axis=1) if chosen else xp.zeros((number, 0)), coefficients
-
-
-# Norm below which what a new atom adds to those taken is rounding.
-_SPANNED = 1e-10
 
 
 def fuse_patches(a: Array, b: Array, atoms: Array, step: int, tolerance: float) -> Array:

@@ -16,7 +16,7 @@ from test_methods import picture
 
 from fusebench.bench import training
 from fusebench.bench.types import InputError, MissingDataError, Pair
-from fusebench.methods import METHODS, _dictionary, _weights, load
+from fusebench.methods import METHODS, _dictionary, _pursuit, _weights, load
 from fusebench.methods._csc import activity, encode, gradient, split_base, synthesise
 from fusebench.methods._dictionary import TRAINERS, learn_patches, learn_projection
 from fusebench.methods._sparse import (
@@ -82,6 +82,16 @@ def plain_pursuit(patch: np.ndarray, atoms: np.ndarray, tolerance: float) -> np.
     return code
 
 
+@pytest.fixture(params=["array operations", "machine code"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both forms of the pursuit of NumPy arrays."""
+    if request.param == "array operations":
+        monkeypatch.setattr(_pursuit, "_compiled", lambda: None)
+    else:
+        pytest.importorskip("numba", reason="needs the extra 'fast'")
+
+
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("tolerance", [0.1, 40.0, 120.0])
 def test_pursuit_of_many_patches_is_that_of_each(tolerance: float) -> None:
     rng = np.random.default_rng(2)
@@ -97,6 +107,7 @@ def test_pursuit_of_many_patches_is_that_of_each(tolerance: float) -> None:
     np.testing.assert_allclose(tensors[1].numpy(), strength, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("form")
 def test_pursuit_ends_where_atoms_span_no_more() -> None:
     atoms = np.eye(64)[[0, 1, 0]]
     patch = np.zeros((1, 64))
@@ -106,6 +117,7 @@ def test_pursuit_ends_where_atoms_span_no_more() -> None:
     assert strength.tolist() == [7]
 
 
+@pytest.mark.usefixtures("form")
 def test_codes_use_as_many_atoms_as_they_may() -> None:
     rng = np.random.default_rng(3)
     atoms = unit_rows(rng, 80)
