@@ -19,12 +19,13 @@ from fusebench.leaderboard.app_parts import (
     RUNS,
     ask,
     bind,
+    download_table,
     link,
     no_results,
     params,
 )
-from fusebench.leaderboard.app_tables import all_runs_frame
-from fusebench.leaderboard.board import Evaluation, Line
+from fusebench.leaderboard.app_tables import all_runs_frame, leaders_frame
+from fusebench.leaderboard.board import Line, Ranking
 from fusebench.leaderboard.runs import leaders
 
 _ALL = "all"
@@ -58,15 +59,26 @@ def show() -> None:
         if len(protocols) > 1:
             with st.container(width=200):
                 st.selectbox("Protocol", protocols, **bind("protocol", protocol, {}))
+    rankings = [
+        ask(
+            board.ranked,
+            e,
+            main_metrics([m.slug for m in ask(board.metrics_used, e, protocol)]),
+            protocol,
+        )
+        for e in evaluations
+        if task in (_ALL, e.task)
+    ]
     with st.container(horizontal=True, key="cards"):
-        for i, evaluation in enumerate(evaluations):
-            if task in (_ALL, evaluation.task):
-                with st.container(width=360, border=True, key=f"card-{i}"):
-                    _card(i, evaluation, protocol)
-    st.caption(
+        for i, ranking in enumerate(rankings):
+            with st.container(width=360, border=True, key=f"card-{i}"):
+                _card(i, ranking)
+    note = (
         "First by the mean rank over the main metrics. Tied: no significant difference over "
         "scenes. Other metrics give other ranks; the ranking page lets you choose."
     )
+    st.caption(note)
+    download_table(f"Who leads under {protocol}", leaders_frame(rankings), note)
     _newest()
 
 
@@ -85,9 +97,8 @@ def _totals() -> None:
             st.metric(name, f"{number:,}", width=130)
 
 
-def _card(i: int, evaluation: Evaluation, protocol: str) -> None:
-    present = tuple(m.slug for m in ask(board.metrics_used, evaluation, protocol))
-    ranking = ask(board.ranked, evaluation, main_metrics(present), protocol)
+def _card(i: int, ranking: Ranking) -> None:
+    evaluation, protocol = ranking.evaluation, ranking.protocol
     with st.container(key=f"strong-{i}"):
         st.text(f"{TASK_TITLES[evaluation.task]}: {evaluation.dataset}")
     complete = sum(line.rank is not None for line in ranking.lines)
@@ -95,7 +106,7 @@ def _card(i: int, evaluation: Evaluation, protocol: str) -> None:
     first, tied = leaders(ranking)
     if first:
         st.text(f"First: {_names(first)}" + (f"\nTied with it: {_names(tied)}" if tied else ""))
-    elif not present:
+    elif not ranking.columns:
         st.text(f"No scores under {protocol}.")
     else:
         st.text("Nothing is ranked yet.")

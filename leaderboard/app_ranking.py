@@ -63,8 +63,10 @@ def show() -> None:
         f"{e.dataset} {e.task} {ranking.protocol}",
     )
     if ranking.columns:
-        with st.expander("What the metrics mean"):
-            st.markdown("\n\n".join(metric_paragraph(c.metric) for c in ranking.columns))
+        meaning = st.expander("What the metrics mean", on_change="rerun", key="meaning")
+        # Written once it is open: browsers lay out what is folded away, too.
+        if meaning.open:
+            meaning.markdown("\n\n".join(metric_paragraph(c.metric) for c in ranking.columns))
 
 
 def _describe(ranking: Ranking) -> None:

@@ -43,7 +43,7 @@ from fusebench.leaderboard.board import (
     places,
 )
 from fusebench.leaderboard.export import format_value
-from fusebench.leaderboard.runs import Run, Speed
+from fusebench.leaderboard.runs import Run, Speed, leaders
 from fusebench.leaderboard.training import Seen
 from fusebench.metrics import METRICS
 
@@ -340,6 +340,28 @@ def weakest_pair(scores: pd.DataFrame, competitor: Competitor, metric: Metric) -
     if not own:
         return None
     return (min(own) if metric.direction == "higher" else max(own))[1]
+
+
+# -- overview ---------------------------------------------------------------------------------
+
+
+def leaders_frame(rankings: Iterable[Ranking]) -> pd.DataFrame:
+    """List who is first on each dataset and task, and who cannot be told apart from the first."""
+    rows = []
+    for ranking in rankings:
+        first, tied = leaders(ranking)
+        rows.append(
+            {
+                "Task": TASK_TITLES[ranking.evaluation.task],
+                "Dataset": ranking.evaluation.dataset,
+                "Pairs": ranking.evaluation.pairs,
+                "Methods": len(ranking.lines),
+                "Ranked": sum(line.rank is not None for line in ranking.lines),
+                "First": ", ".join(line.label for line in first),
+                "Tied with it": ", ".join(line.label for line in tied),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 # -- comparison -------------------------------------------------------------------------------

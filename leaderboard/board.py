@@ -429,44 +429,42 @@ def ranking(
     records = list(METRICS) if metrics == "all" else _named(metrics)
     grid = _grid(store, evaluation)
     competitors = grid.competitors
-    means = _means(store, grid, protocol, records)
+    means = {r.slug: _matrix(store, grid, protocol, r).cells for r in records}
     if metrics == "all":
-        present = {metric for _, metric in means}
-        records = [r for r in records if r.slug in present]
-    complete = [c for c in competitors if c.pairs == evaluation.pairs]
-    ranks: dict[str, dict[Competitor, float]] = {}
-    places: dict[str, dict[Competitor, int]] = {}
+        records = [r for r in records if any(cell is not None for cell in means[r.slug])]
+    complete = [i for i, c in enumerate(competitors) if c.pairs == evaluation.pairs]
+    ranks = []
+    # By positions: competitors are slow keys where there are thousands of cells.
+    places: dict[str, dict[int, int]] = {}
     columns = []
     for record in records:
         expected = evaluation.referenced if record.needs == "reference" else evaluation.pairs
-        found = [means.get((c, record.slug), _NOTHING) for c in complete]
+        found = [means[record.slug][i] or _NOTHING for i in complete]
         counts = bool(complete) and all(
             cell.n == expected > 0 and cell.mean is not None for cell in found
         )
         if counts:
             bad = [_badness(cell.mean, record) for cell in found]
-            ranks[record.slug] = dict(zip(complete, rankdata(bad).tolist(), strict=True))
+            ranks.append(rankdata(bad))
             best = rankdata(bad, method="min").astype(int).tolist()
             places[record.slug] = dict(zip(complete, best, strict=True))
         columns.append(Column(record, expected, counts))
-    mean_ranks = {
-        c: sum(rank[c] for rank in ranks.values()) / len(ranks) for c in complete if ranks
-    }
+    mean_ranks: dict[int, float] = {}
+    if ranks:
+        mean_ranks = dict(zip(complete, np.mean(ranks, axis=0).tolist(), strict=True))
     lines = [
         Line(
             competitor=c,
-            rank=1 + sum(other < mean_ranks[c] for other in mean_ranks.values())
-            if c in mean_ranks
+            rank=1 + sum(other < mean_ranks[i] for other in mean_ranks.values())
+            if i in mean_ranks
             else None,
-            mean_rank=mean_ranks.get(c),
+            mean_rank=mean_ranks.get(i),
             cells={
-                r.slug: replace(
-                    means.get((c, r.slug), _NOTHING), place=places.get(r.slug, {}).get(c)
-                )
+                r.slug: replace(means[r.slug][i] or _NOTHING, place=places.get(r.slug, {}).get(i))
                 for r in records
             },
         )
-        for c in competitors
+        for i, c in enumerate(competitors)
     ]
     lines.sort(key=lambda x: (x.rank is None, x.rank or 0, -x.competitor.pairs, x.label))
     return Ranking(evaluation, protocol, tuple(columns), tuple(lines))
@@ -478,8 +476,15 @@ def ranked(
     metrics: str | Iterable[str] = "all",
     protocol: str = "canonical",
 ) -> Ranking:
-    """Rank all competitors and say how sure the order is; see `ranking`."""
-    return with_certainty(store, ranking(store, evaluation, metrics, protocol))
+    """Rank all competitors and say how sure the order is; see `ranking`.
+
+    The database remembers the answer.
+    """
+    chosen = metrics if isinstance(metrics, str) else tuple(metrics)
+    return store.remember(
+        ("ranked", evaluation, chosen, protocol),
+        lambda: with_certainty(store, ranking(store, evaluation, chosen, protocol)),
+    )
 
 
 def with_certainty(store: Store, ranking: Ranking) -> Ranking:
@@ -1018,19 +1023,6 @@ def _column(
         return table[:, 0].astype(np.int64), table[:, 1].copy()
 
     return store.remember(("column", protocol, metric.slug), read)
-
-
-def _means(
-    store: Store, grid: _Grid, protocol: str, records: Iterable[Metric]
-) -> dict[tuple[Competitor, str], Cell]:
-    return {
-        (competitor, record.slug): cell
-        for record in records
-        for competitor, cell in zip(
-            grid.competitors, _matrix(store, grid, protocol, record).cells, strict=True
-        )
-        if cell is not None
-    }
 
 
 def _mean_cell(values: NDArray[np.float64]) -> Cell:
