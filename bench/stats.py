@@ -371,8 +371,8 @@ def wilcoxon_matrix(values: ArrayLike, scenes: ArrayLike) -> Values:
     means = scene_means(np.asarray(values, dtype=np.float64), np.asarray(scenes, dtype=str))
     first, second = np.triu_indices(len(means), 1)
     raw = np.ones(len(first))
-    # In parts, so that the differences of hundreds of methods need little memory.
-    for part in np.array_split(np.arange(len(first)), 1 + len(first) * means.shape[1] // 10**6):
+    # In parts that stay in the cache of a core: twice as fast as all tests together.
+    for part in np.array_split(np.arange(len(first)), 1 + len(first) * means.shape[1] // 10**5):
         raw[part] = signed_rank_p_values(means[first[part]] - means[second[part]])
     matrix = np.ones((len(means), len(means)))
     matrix[first, second] = matrix[second, first] = holm(raw)
