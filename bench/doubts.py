@@ -32,6 +32,13 @@ AGGREGATES = {"map50": ("ap50_", 0), "miou": ("iou_", 1)}
 
 SMALLEST_GROUP = 3
 
+# Means over the pairs of harvard_pet_mri:42 under the protocol smfnet.
+_BLACK = (
+    "methods that lift the black background, 61% of such images, are the lower group (SDNet, "
+    "U2Fusion, TarDAL, MATR and GeSeNet run here have 0.35 to 0.48, and 1.40 to 1.49 once it is "
+    "black again; EMFusion and IFCNN, which keep it, 1.43 to 1.47)"
+)
+
 
 @dataclass(frozen=True)
 class Doubt:
@@ -119,7 +126,8 @@ def out_of_bounds(paper: Paper) -> Iterator[Doubt]:
 def bimodal_column(paper: Paper) -> Iterator[Doubt]:
     """Find columns that fall into two groups, further apart than both are wide, by a factor of 2.
 
-    No effect of methods does that to a similarity; two ways of scoring do.
+    Methods do that to the SSIM of medical images, by what they leave of a black background, which
+    is most of the image; to nothing else, where two ways of scoring were mixed.
     """
     for column in _groups(paper.cells, attrgetter("table", "dataset", "pair", "metric")):
         cells = sorted(column, key=attrgetter("value"))
@@ -131,15 +139,17 @@ def bimodal_column(paper: Paper) -> Iterator[Doubt]:
             spread = logs[cut - 1] - logs[0] + logs[-1] - logs[cut]
             if gap > max(spread, math.log(2)):
                 low, high = cells[:cut], cells[cut:]
-                yield Doubt(
-                    "bimodal column",
-                    "contradiction",
-                    "proved",
+                groups = (
                     f"{len(low)} values of {cells[0].metric_label} in {low[0].printed} to "
                     f"{low[-1].printed}, {len(high)} in {high[0].printed} to {high[-1].printed} "
-                    "and none between: two ways of scoring in one column",
-                    tuple(cells),
+                    "and none between"
                 )
+                kind: DoubtKind = "contradiction"
+                evidence: Evidence = "proved"
+                cause = "two ways of scoring in one column"
+                if (cells[0].task, cells[0].metric) == ("medical", "ssim"):
+                    kind, evidence, cause = "convention", "measured", _BLACK
+                yield Doubt("bimodal column", kind, evidence, f"{groups}: {cause}", tuple(cells))
 
 
 def broken_claim(paper: Paper) -> Iterator[Doubt]:

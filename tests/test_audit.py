@@ -430,7 +430,7 @@ def test_the_command_without_images(
         assert (status, err) == (0, "")
         assert f"{len(load_paper(key).cells)} cells: " in out
     _, out, _ = run(monkeypatch, capsys, "zhang_smfnet", "--table", "4")
-    assert "two ways of scoring in one column" in out
+    assert "methods that lift the black background" in out
     assert "84 cells: " in out
     assert len(json.loads(run(monkeypatch, capsys, "--format", "json")[1])) == 1029
     rows = list(csv.DictReader(io.StringIO(run(monkeypatch, capsys, "--format", "csv")[1])))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from fusebench import datasets, methods
 from fusebench.bench import doubts
 from fusebench.bench.doubts import Rule, find_doubts
+from fusebench.bench.images import luma
 from fusebench.bench.paper import Cell, Paper, load_paper, make_paper, paper_names
+from fusebench.metrics import score
 
 
 def cell(method: str, metric: str, printed: str, **changes: Any) -> Cell:
@@ -237,3 +242,30 @@ def test_the_claims_that_break() -> None:
         ("1", "roadscene", "qabf"),
         ("1", "roadscene", "ssim"),
     }
+
+
+def test_two_groups_of_medical_ssim_are_no_contradiction() -> None:
+    groups = {"ssim": "0.2 0.25 0.3 1.4 1.5 1.6"}
+    kinds = {
+        task: {d.kind for d in find_doubts(paper(table(groups, task=task))) if "bimodal" in d.rule}
+        for task in ("ivif", "medical")
+    }
+    assert kinds == {"ivif": {"contradiction"}, "medical": {"convention"}}
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("slug", "lifts"), [("sdnet", True), ("gesenet", True), ("emfusion", False)]
+)
+def test_what_is_left_of_a_black_background_decides_on_ssim(
+    shared: Path, slug: str, lifts: bool
+) -> None:
+    pair = datasets.load("harvard_pet_mri:42", root=shared / "data")["31"]
+    fused = methods.load(slug, device="cpu")(pair.a, pair.b)
+    black = np.where((luma(pair.a) == 0) & (luma(pair.b) == 0), 0, luma(fused))
+    as_is, kept = (
+        score(pair.a, pair.b, image, metrics=["ssim"], protocol="smfnet")["ssim"]
+        for image in (luma(fused), black)
+    )
+    assert kept > 1.2
+    assert (as_is < 0.5) is lifts
