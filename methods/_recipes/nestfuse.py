@@ -44,7 +44,7 @@ RECIPE = Recipe(
     budgets={
         # 80,000 images of MS-COCO, four in a batch, 2 epochs.
         "paper": Budget(steps=40_000, batch=2, crop=256, rate=1e-4),
-        "cpu": Budget(steps=200, batch=2, crop=64, rate=1e-3, crops=16),
+        "cpu": Budget(steps=1200, batch=2, crop=64, rate=1e-3, crops=16),
     },
     notes="learns from the images of registered pairs, two of each, in place of MS-COCO",
 )

@@ -63,7 +63,7 @@ RECIPE = Recipe(
     budgets={
         # 80,000 images of MS-COCO, then 80,000 pairs of KAIST, four in a batch, 2 epochs each.
         "paper": Budget(steps=80_000, batch=4, crop=256, rate=1e-4),
-        "cpu": Budget(steps=300, batch=2, crop=64, rate=1e-3, crops=16),
+        "cpu": Budget(steps=1400, batch=2, crop=64, rate=1e-3, crops=16),
     },
     notes="the auto-encoder learns from the images of registered pairs in place of MS-COCO",
 )

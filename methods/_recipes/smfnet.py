@@ -87,7 +87,7 @@ RECIPE = Recipe(
     budgets={
         # 40 and 80 epochs of the patches of MSRS, six in a batch.
         "paper": Budget(steps=80_000, batch=6, crop=128, rate=1e-4),
-        "cpu": Budget(steps=90, batch=2, crop=48, rate=1e-3, crops=16),
+        "cpu": Budget(steps=900, batch=2, crop=48, rate=5e-4, crops=16),
     },
     notes="the semantic loss is left out, which in the authors' program is constant; correlations "
     "are those of channels and have gradients, which there they have not; rates stay as they are, "

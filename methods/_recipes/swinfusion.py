@@ -41,7 +41,7 @@ RECIPE = Recipe(
     plan=plan,
     budgets={
         "paper": Budget(steps=10_000, batch=12, crop=128, rate=2e-5),
-        "cpu": Budget(steps=150, batch=2, crop=64, rate=5e-4, crops=16),
+        "cpu": Budget(steps=450, batch=2, crop=64, rate=5e-4, crops=16),
     },
     notes="the weights are those of the last step, where the authors average them over steps; "
     "windows of similarity lie inside the image",
