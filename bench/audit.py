@@ -690,8 +690,9 @@ def _name_of(row: Any) -> str:
     if row.kind != "method" or row.slug not in METHODS:
         return str(row.label)
     record = METHODS[row.slug]
-    default = json.dumps(record.options) == json.dumps(dict(row.options))
-    if default and row.origin != "user weights":
+    # Databases of packed results hold options in the order of their names.
+    options, usual = (json.dumps(dict(o), sort_keys=True) for o in (row.options, record.options))
+    if options == usual and row.origin != "user weights":
         return str(row.slug)
     return "" if row.label == record.label else str(row.label)
 

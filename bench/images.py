@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,13 @@ def write_image(path: str | Path, image: Image) -> None:
             raise
     except OSError as e:
         raise InputError(f"cannot write {path}: {e.strerror or e}") from None
+
+
+def as_jpeg(image: Image, quality: int = 75) -> Image:
+    """Give what a JPEG file of an image holds; 75 is the quality of MATLAB and Pillow."""
+    stream = BytesIO()
+    PillowImage.fromarray(image).save(stream, "JPEG", quality=quality)
+    return np.array(PillowImage.open(stream))
 
 
 def as_image(name: str, value: ArrayLike, data_range: float | None = None) -> Image:

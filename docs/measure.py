@@ -20,6 +20,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from fusebench import datasets
 from fusebench.bench.audit import (
     MEASURED,
     PLACE,
@@ -34,12 +35,14 @@ from fusebench.bench.audit import (
     value_rows,
     write_rows,
 )
+from fusebench.bench.images import as_jpeg
 from fusebench.bench.paper import Paper, load_paper, paper_names
 from fusebench.bench.pool import make_pool
-from fusebench.bench.runner import run_suite
+from fusebench.bench.runner import find_root, run_suite
 from fusebench.bench.store import Store
 from fusebench.bench.suite import MethodChoice, Suite
-from fusebench.methods import METHODS
+from fusebench.bench.types import Image
+from fusebench.methods import METHODS, load
 from fusebench.methods._weights import trained_here
 from fusebench.metrics import METRICS
 
@@ -63,9 +66,19 @@ SETTINGS = {
     "u2fusion_kept": MethodChoice(
         "u2fusion", "U2Fusion-kept", {"order": "reversed", "output": "kept"}
     ),
+    # With the means of patches averaged, as for images that are not of two focal depths.
+    "asr_averaged": MethodChoice("asr", "ASR-averaged", {"task": "ivif"}),
     # As the authors' script takes grey images, without the mean of photographs taken off.
     "ifcnn_max_plain": MethodChoice("ifcnn_max", "IFCNN-MAX-plain", {"normalisation": "none"}),
 }
+
+# Methods whose authors read JPEG files through libjpeg 9, as Pillow did before 9.1 where it was not
+# built otherwise, by paper: it enlarges the colour planes, which such files hold at half the size,
+# otherwise than libjpeg-turbo does.
+LIBJPEG_9 = {"rao2021fmm": {"ifcnn_lytro20": ("ifcnn_mean", "ifcnn_max", "ifcnn_sum")}}
+
+# Methods of which a paper measured the images that MFIFB publishes, which are JPEG files.
+AS_JPEG = {("rao2021fmm", "ifcnn_lytro20"): ("ASR-averaged", "CBF", "RP-SR")}
 
 
 def main(
@@ -89,7 +102,15 @@ def main(
                 for name, method, folder, who in PUBLISHED
                 if name == key
             ]
-            results += [own(r) for r in find_stored(paper, None, store, roots)]
+            stored = [own(r) for r in find_stored(paper, None, store, roots)]
+            saved = [
+                r
+                for r in stored
+                if r.name.partition(" run here")[0] in AS_JPEG.get((key, r.dataset), ())
+            ]
+            results += [*stored, *map(saved_as_jpeg, saved)]
+            if not retrained:
+                results += through_libjpeg_9(paper, roots, only)
             results = [r for r in results if r.retrained == retrained]
             found += audit(paper, None, results, shipped=False, progress=show)
     new = value_rows(found)
@@ -144,6 +165,35 @@ def run_what_is_here(
         report = run_suite(suite, store, pool=pool, roots=roots, progress=show)
         for failure in report.failures:
             print(failure, file=sys.stderr)
+
+
+def through_libjpeg_9(paper: Paper, roots: dict[str, Path], only: list[str]) -> list[Results]:
+    """Run the methods of `LIBJPEG_9` on JPEG files that it decodes."""
+    import jpeglib
+
+    found = []
+    for dataset, slugs in LIBJPEG_9.get(paper.key, {}).items():
+        source = paper.datasets[dataset]
+        opened = datasets.load(source.use, find_root(source.use, roots))
+        for slug in slugs:
+            if only and slug not in only:
+                continue
+            method = load(slug, device="cpu")
+            fused: dict[str, Image] = {}
+            with jpeglib.version("9e"):
+                for key, files in opened.files.items():
+                    a, b = (jpeglib.read_spatial(str(files[n])).spatial for n in ("a", "b"))
+                    fused[key] = method(a, b)
+            read = {key: lambda image=image: image for key, image in fused.items()}
+            name = f"{METHODS[slug].label} of files read by libjpeg 9, run here (cpu)"
+            found.append(Results(slug, dataset, name, opened, read, pairs=source.pairs))
+    return found
+
+
+def saved_as_jpeg(result: Results) -> Results:
+    """Save fused images as JPEG files, and read them again."""
+    read = {key: lambda image=image: as_jpeg(image()) for key, image in result.read.items()}
+    return replace(result, name=f"{result.name}, saved as JPEG", read=read)
 
 
 def own(result: Results) -> Results:

@@ -19,7 +19,6 @@ Where the images come from, all under the shared folder:
 from __future__ import annotations
 
 import csv
-import io
 import math
 import runpy
 import sys
@@ -29,9 +28,8 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
-from PIL import Image as PillowImage
 
-from fusebench.bench.images import collapse_grey, read_image, to_8_bit
+from fusebench.bench.images import as_jpeg, collapse_grey, read_image, to_8_bit
 from fusebench.bench.types import Fidelity, Image
 from fusebench.methods import LoadedMethod, load
 
@@ -65,12 +63,6 @@ class Evidence:
         return summarise(
             self.compare(shared, load(slug, device="cpu", weights=self.weights, **self.options))
         )
-
-
-def as_jpeg(image: Image) -> Image:
-    stream = io.BytesIO()
-    PillowImage.fromarray(image).save(stream, "JPEG", quality=75)
-    return np.array(PillowImage.open(stream))
 
 
 def octave(

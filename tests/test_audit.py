@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import picture
 from sqlalchemy import select, update
@@ -308,6 +309,19 @@ def test_other_options_and_weights_are_another_method(pair_root: Path) -> None:
         assert find_stored(about, None, store, {}) == []
 
 
+def test_options_of_packed_results_are_in_another_order(pair_root: Path) -> None:
+    suite = Suite("t", "t", ("folder:ivif",), (MethodChoice("cbf"),), ("sd",))
+    about = make({"en": "7.0"}, aliases={"average": ["cbf"]})
+    with closing(Store.open()) as store:
+        run_suite(suite, store, device="cpu", roots={"": pair_root})
+        options = dict(sorted(methods.METHODS["cbf"].options.items()))
+        assert list(options) != list(methods.METHODS["cbf"].options)
+        with store.write() as connection:
+            connection.execute(update(EntryRow).values(options=options))
+        (found,) = find_stored(about, None, store, {})
+    assert found.name == "CBF in the database (cpu)"
+
+
 def test_weights_of_ours_are_named(pair_root: Path) -> None:
     values = {"en": "7.0", "sd": "40.0"}
     suite = Suite("t", "t", ("folder:ivif",), (MethodChoice("average"),), ("sd",))
@@ -404,6 +418,15 @@ def test_rao2021fmm_table_3_comes_again_from_methods_run_here() -> None:
         row = [a for (method, _), a in found.items() if method == slug]
         assert [a.verdict for a in row] == ["reproduced"] * 9
         assert all(a.best is not None and "jiangnan" in a.best.protocols for a in row)
+
+
+def test_rao2021fmm_table_2_comes_again_from_methods_run_here() -> None:
+    found = audit(load_paper("rao2021fmm"), "2")
+    for slug in ("cbf", "ifcnn_mean", "ifcnn_max", "ifcnn_sum"):
+        # MI is twice EN, which is said of it first.
+        row = {a.cell.metric: a.verdict for a in found if a.cell.method == slug}
+        assert row.pop("mi") in ("reproduced", "contradicts itself")
+        assert set(row.values()) == {"reproduced"}, slug
 
 
 # -- the command ------------------------------------------------------------------------------
@@ -550,6 +573,25 @@ def test_rao2021fmm_table_2_from_published_images(
     computed = {(c["metric"], name): v for c in found for name, v in c["protocols"].items()}
     # A protocol may be younger than the file.
     assert {place: computed[place] for place in shipped} == pytest.approx(shipped, rel=1e-9)
+
+
+@pytest.mark.shared
+def test_rao2021fmm_table_2_of_sources_read_by_libjpeg_9(shared: Path) -> None:
+    """The printed row of IFCNN(max) comes from JPEG files that another library decodes."""
+    jpeglib = pytest.importorskip("jpeglib", reason="needs the extra 'dev'")
+    lytro = datasets.load("lytro:20", shared / "data")
+    fuse = methods.load("ifcnn_max", device="cpu")
+    printed = {c.metric: c for c in load_paper("rao2021fmm").table("2") if c.method == "ifcnn_max"}
+    columns = ("ei", "sf", "en", "scd", "sd")
+    scores = []
+    for pair in lytro:
+        files = lytro.files[pair.key]
+        with jpeglib.version("9e"):
+            a, b = (jpeglib.read_spatial(str(files[name])).spatial for name in ("a", "b"))
+        found = explain(pair.a, pair.b, fuse(a, b), list(columns), protocol="jiangnan")
+        scores.append([found[name].value for name in columns])
+    for name, value in zip(columns, np.mean(scores, axis=0), strict=True):
+        assert value == pytest.approx(printed[name].value, abs=0.5001e-4), name
 
 
 @pytest.mark.shared
