@@ -198,7 +198,7 @@ def test_swinfusion_of_the_test_program(
 @pytest.mark.parametrize("slug", SLUGS)
 def test_without_weights_one_sentence_says_what_to_do(slug: str) -> None:
     with pytest.raises(MissingDataError, match=r"ask its authors, and give it with --weights PATH"):
-        load(slug)
+        load(slug, weights="official")
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
