@@ -6,7 +6,7 @@ from typing import Literal
 
 from fusebench.bench.types import WeightFile, Weights
 from fusebench.methods._base import TensorFusion, method
-from fusebench.methods._weights import WeightFiles, load_network, renamed
+from fusebench.methods._weights import WeightFiles, load_network, renamed, retrained
 
 _FILE = "nestfuse_1e2.model"
 
@@ -19,12 +19,19 @@ _FILE = "nestfuse_1e2.model"
     "architecture based on nest connection and spatial/channel attention models, IEEE Trans. "
     "Instrum. Meas. 69(12), 2020",
     doi="10.1109/TIM.2020.3005230",
-    origin="official weights",
+    origin="retrained",
     colour="luma",
     tasks=("ivif",),
     runs_on="any",
     min_size=16,
     weights=(
+        retrained(
+            "nestfuse",
+            "3802eacad4349f2ac2a881e7294989ede8a632d41de5ab886f9f6055c5afd76d",
+            "roadscene:161",
+            how="1200 steps of 2 crops on one core, where the authors take two epochs of 80,000 "
+            "images of MS-COCO; made",
+        ),
         Weights(
             name="official",
             origin="official weights",
@@ -36,8 +43,8 @@ _FILE = "nestfuse_1e2.model"
             "give it with --weights FILE.",
         ),
     ),
-    notes="Nobody here has seen the authors' weights. On tensors made by a rule the network gives "
-    "what theirs gives, to 1e-5 of its range.",
+    notes="Weights of ours, from far less data and time than the authors', which nobody here has "
+    "seen. On tensors made by a rule the network gives what theirs gives, to 1e-5 of its range.",
 )
 def nestfuse(
     files: WeightFiles,
@@ -80,4 +87,5 @@ def nestfuse(
     from fusebench.methods._networks.nestfuse import NAMES, NestFuse
 
     names = {theirs: f"coder.{ours}" for theirs, ours in NAMES.items()}
-    return load_network(NestFuse(attention), files.path(_FILE), renamed(names))
+    path = files.path(files.weights.files[0].name)
+    return load_network(NestFuse(attention), path, renamed(names))

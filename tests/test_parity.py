@@ -211,7 +211,8 @@ def test_a_user_fuses_with_weights_of_their_own(
     for path, image in zip(paths, inputs(40, 50), strict=True):
         write_image(path, (image[0, 0].numpy() * 255).astype(np.uint8))
     command = ("fuse", slug, *paths, "-o", tmp_path / "fused.png")
-    refused(run(*command), "is not to be had at a fixed address", "give it with --weights PATH")
+    official = run(*command, "--weights", "official")
+    refused(official, "is not to be had at a fixed address", "give it with --weights PATH")
     assert not (tmp_path / "fused.png").exists()
     done = run(*command, "--weights", weights)
     assert (done.status, done.err) == (0, "")
