@@ -81,7 +81,8 @@ def _without_weights() -> str:
     others = ", ".join(f"`{recipe.slug}`" for recipe in RECIPES if recipe.slug not in shipped)
     return (
         f"Recipes without weights of ours, for `fusebench train METHOD --data …`: {others}. What "
-        "minutes on one core give of them is not clearly better than the average, or was not tried."
+        "minutes on one core give of them is not clearly better than the average, or was not "
+        "tried; for the medical ones no pairs outside the test lists are at hand."
     )
 
 
@@ -121,7 +122,7 @@ _BESIDE = """## Beside the papers
 
 Means over the pairs of each table, by the protocol of its paper, and in brackets what our weights
 give (`bench/papers/retrained.csv`, written by `docs/measure.py --retrained`; `fusebench audit
-PAPER` shows them cell by cell). No paper here prints these networks for TNO 25 or RoadScene 50.
+PAPER` shows them cell by cell).
 """
 
 _ABLATION = """## The ablations of rao2021fmm
