@@ -181,7 +181,9 @@ def choose(record: Method, given: str | None) -> WeightFiles:
             return WeightFiles(record.slug, weights)
     path = Path(given)
     if path.exists():
-        return WeightFiles(record.slug, record.weights[0], path)
+        # In a folder files are looked up by the names that their authors gave them.
+        official = (w for w in record.weights if w.origin == "official weights")
+        return WeightFiles(record.slug, next(official, record.weights[0]), path)
     names = ", ".join(w.name for w in record.weights)
     raise InputError(
         f"{record.slug} has no weights {given!r}, and there is no such file or folder; "
