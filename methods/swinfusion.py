@@ -22,7 +22,7 @@ from fusebench.methods._weights import WeightFiles, load_network, retrained
     weights=(
         retrained(
             "swinfusion",
-            "SHA",
+            "e38a059b88f8c3adb66419bbf84e8fdec7f2efb21dc2a576f17a39b8c329abcb",
             "roadscene:161",
             how="450 steps of 2 crops on one core, where the authors take 10,000 steps of 12 from "
             "MSRS; made",
