@@ -743,11 +743,6 @@ def shipped_values(paper: Paper) -> dict[Cell, list[Measured]]:
     return found
 
 
-def write_values(path: Path, audited: Iterable[Audited]) -> None:
-    """Write computed values as `shipped_values` reads them, for maintainers."""
-    write_rows(path, value_rows(audited))
-
-
 def value_rows(audited: Iterable[Audited]) -> list[dict[str, str]]:
     """Give computed values as they are stored."""
     return [
@@ -766,7 +761,7 @@ def value_rows(audited: Iterable[Audited]) -> list[dict[str, str]]:
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, str]]) -> None:
-    """Write what `value_rows` gives."""
+    """Write what `value_rows` gives as `shipped_values` reads it, for maintainers."""
     with path.open("w", newline="", encoding="utf-8") as file:
         fields = ["paper", *PLACE, "images", "convention", "protocols", "value"]
         writer = csv.DictWriter(file, fields, lineterminator="\n")

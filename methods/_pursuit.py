@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
 
-Array: TypeAlias = Any
-"""A float64 NumPy array or torch tensor."""
+from fusebench.bench.types import Array
 
 # Patches coded together: their bases shall stay in the cache of a core, or fill a GPU.
 _TOGETHER_ON_CPU = 128
@@ -32,9 +31,7 @@ class Pursuit(Protocol):
     together: int
     """Most patches of a call."""
 
-    def __call__(
-        self, patches: Array, tolerance: float, most: int | None = None
-    ) -> tuple[Array, Array, Array]:
+    def __call__(self, patches: Array, tolerance: float, most: int) -> tuple[Array, Array, Array]:
         """Code patches.
 
         Parameters
@@ -42,8 +39,8 @@ class Pursuit(Protocol):
         patches : array, shape (N, S)
         tolerance : float
             Norm of the rest at which a patch counts as reached.
-        most : int, optional
-            Most atoms of a patch; as many as it has pixels if left out.
+        most : int
+            Most atoms of a patch, at most as many as it has pixels.
 
         Returns
         -------
@@ -78,12 +75,9 @@ class _ArrayPursuit:
         # Atom k is the sum over i <= k of mixture[k, :, i] * basis[:, i].
         self.mixture, self.projection = make((size, number, size)), make((number, size))
 
-    def __call__(
-        self, patches: Array, tolerance: float, most: int | None = None
-    ) -> tuple[Array, Array, Array]:
+    def __call__(self, patches: Array, tolerance: float, most: int) -> tuple[Array, Array, Array]:
         """Code patches; see `Pursuit`."""
-        xp, number, size = self.xp, len(patches), patches.shape[1]
-        most = min(size, most or size)
+        xp, number = self.xp, len(patches)
         basis, mixture = self.basis[:number], self.mixture[:, :number]
         rest, taken, chosen = patches, 0, []
         active = xp.vecdot(rest, rest) > tolerance**2
@@ -122,18 +116,10 @@ class _CompiledPursuit:
         self.compiled, self.atoms = compiled, atoms
         self.columns = np.ascontiguousarray(atoms.T, dtype=np.float32)
 
-    def __call__(
-        self, patches: Array, tolerance: float, most: int | None = None
-    ) -> tuple[Array, Array, Array]:
+    def __call__(self, patches: Array, tolerance: float, most: int) -> tuple[Array, Array, Array]:
         """Code patches; see `Pursuit`."""
-        size = patches.shape[1]
-        return self.compiled(
-            np.ascontiguousarray(patches),
-            self.atoms,
-            self.columns,
-            tolerance,
-            min(size, most or size),
-        )
+        patches = np.ascontiguousarray(patches)
+        return self.compiled(patches, self.atoms, self.columns, tolerance, most)
 
 
 def _pursue(

@@ -8,19 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
 from array_api_compat import array_namespace
 
-from fusebench.bench.types import InputError, WeightFile, Weights
+from fusebench.bench.types import Array, InputError, WeightFile, Weights
 from fusebench.methods._base import Plane
 from fusebench.methods._checks import require_positive
 from fusebench.methods._pursuit import pursuit_of
 from fusebench.methods._weights import WeightFiles, read_tensors, retrained
-
-Array: TypeAlias = Any
-"""A float64 NumPy array or torch tensor."""
 
 SIDE = 8
 """Height and width of a patch."""
@@ -179,7 +175,7 @@ def approximate(patches: Array, atoms: Array, tolerance: float) -> tuple[Array, 
     pursuit = pursuit_of(patches, atoms)
     for start in range(0, order.shape[0], pursuit.together):
         some = order[start : start + pursuit.together]
-        rest, _, coefficients = pursuit(patches[some], tolerance)
+        rest, _, coefficients = pursuit(patches[some], tolerance, SIDE**2)
         fit[some], activity[some] = patches[some] - rest, xp.abs(coefficients).sum(1)
     return fit, activity
 

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 from array_api_compat import array_namespace
 
-from fusebench.bench.types import Fidelity, InputError, WeightFile, Weights
+from fusebench.bench.types import Array, Fidelity, InputError, WeightFile, Weights
 from fusebench.methods._base import Plane, TensorFusion, method
 from fusebench.methods._checks import require_not_negative, require_positive
 from fusebench.methods._sparse import (
     SIDE,
-    Array,
     approximate,
     cut,
     like,

@@ -6,10 +6,10 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from fusebench.bench.types import Fidelity, InputError, WeightFile, Weights
+from fusebench.bench.types import Array, Fidelity, InputError, WeightFile, Weights
 from fusebench.methods._base import Plane, TensorFusion, method
 from fusebench.methods._checks import require_count
-from fusebench.methods._sparse import Array, cut, like, paste, transpose_pixels
+from fusebench.methods._sparse import cut, like, paste, transpose_pixels
 from fusebench.methods._tensors import on_arrays
 from fusebench.methods._weights import WeightFiles, read_tensors, retrained
 

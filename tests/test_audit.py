@@ -32,7 +32,8 @@ from fusebench.bench.audit import (
     judge,
     methods_here,
     shipped_values,
-    write_values,
+    value_rows,
+    write_rows,
 )
 from fusebench.bench.cli import main
 from fusebench.bench.doubts import Doubt
@@ -380,7 +381,7 @@ def test_values_go_through_a_file(
     about = make({"en": "7.0", "sd": "40"})
     result = find_folder(about, None, "average", fused_folder, {"": pair_root})
     found = audit(about, None, [result], shipped=False)
-    write_values(tmp_path / "measured.csv", found)
+    write_rows(tmp_path / "measured.csv", value_rows(found))
     monkeypatch.setattr(audits, "MEASURED", tmp_path / "measured.csv")
     again = audit(about)
     assert [a.verdict for a in again] == [a.verdict for a in found]
