@@ -183,8 +183,10 @@ class _Training:
             "data": list(data.names),
             "data sha256": data.digest,
         }
-        # The steps of a single stage may become more or fewer on the way.
-        if len(self.plan.stages) > 1:
+        shares = np.cumsum([stage.share for stage in self.plan.stages])
+        self.ends = np.round(shares / shares[-1] * budget.steps).astype(int)
+        # The steps of a single stage at one rate may become more or fewer on the way.
+        if len(self.plan.stages) > 1 or budget.decay:
             self.settings["steps"] = budget.steps
         self.step = self.batches = 0
         self.seconds = {"wall": 0.0, "processor": 0.0}
@@ -299,18 +301,22 @@ class _Training:
     def _advance(self, pool: ThreadPoolExecutor) -> Scores:
         """Do the moves of one step; give the losses of each when it was done last."""
         self.networks.train()
-        stage = self._stage()
+        stage = int(np.searchsorted(self.ends, self.step, side="right"))
+        slower = self._slower(stage)
         found: Scores = {}
         moves = zip(self.plan.stages[stage].moves, self.optimisers[stage], strict=True)
         for move, optimiser in moves:
+            for group in optimiser.param_groups:
+                group["lr"] = move.rate * slower
             for _ in range(move.times):
                 found.update(self._move(move, optimiser, self._next(pool)))
         return found
 
-    def _stage(self) -> int:
-        shares = np.cumsum([stage.share for stage in self.plan.stages])
-        ends = np.round(shares / shares[-1] * self.budget.steps)
-        return int(np.searchsorted(ends, self.step, side="right"))
+    def _slower(self, stage: int) -> float:
+        """Give what the rate of the next step is multiplied by."""
+        end = int(self.ends[stage])
+        falling = self.budget.decay * (end - (int(self.ends[stage - 1]) if stage else 0))
+        return min(1.0, (end - self.step) / falling) if falling else 1.0
 
     def _next(self, pool: ThreadPoolExecutor) -> Batch:
         """Give the next batch; the one after it is being cut meanwhile."""

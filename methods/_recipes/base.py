@@ -106,6 +106,10 @@ class Budget:
         Learning rate.
     crops : int
         Crops of each pair in an epoch, after which the validation pairs are scored.
+    decay : float
+        Share of each stage's steps, the last ones, over which its rate falls to nothing in a
+        straight line, in [0, 1]. Where steps are few, that is worth many more of them: at a rate
+        that does not fall, the weights keep jumping about the best ones.
     """
 
     steps: int
@@ -113,6 +117,7 @@ class Budget:
     crop: int
     rate: float
     crops: int = 1
+    decay: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,8 @@ class Recipe:
         The method.
     task : Task
         Kind of fusion that is learned.
+    stands_in : tuple of Task
+        Kinds of pairs that it may learn from where none of its own are at hand.
     source : {"pairs", "photographs"}
         Whether the crops are of registered pairs, or pairs are made from photographs by focusing on
         a part of them (`fusebench.bench.training_data`).
@@ -184,6 +191,7 @@ class Recipe:
     source: Literal["pairs", "photographs"] = "pairs"
     notes: str = ""
     ablation: Ablation | None = None
+    stands_in: tuple[Task, ...] = ()
 
     @property
     def options(self) -> dict[str, Any]:
