@@ -12,7 +12,7 @@ from typing import Literal, ParamSpec, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, conv2d, mse_loss, pad
+from torch.nn.functional import avg_pool2d, conv2d, l1_loss, mse_loss, pad
 
 Choice: TypeAlias = Literal["var", "mean"]
 
@@ -100,6 +100,12 @@ def total_variation(image: Tensor) -> Tensor:
 def squared_error(x: Tensor, y: Tensor) -> Tensor:
     """Mean squared difference."""
     return mse_loss(x, y)
+
+
+@_in_float32
+def absolute_error(x: Tensor, y: Tensor) -> Tensor:
+    """Mean absolute difference."""
+    return l1_loss(x, y)
 
 
 @_in_float32

@@ -3,6 +3,7 @@
 from fusebench.bench.registry import Registry
 from fusebench.methods._recipes import (
     cddfuse,
+    defusion,
     drpl,
     fmm,
     fusiongan,
@@ -19,6 +20,7 @@ RECIPES: Registry[Recipe] = Registry("recipe")
 
 for _module in (
     cddfuse,
+    defusion,
     drpl,
     fmm,
     fusiongan,

@@ -70,7 +70,7 @@ RECIPE = Recipe(
     budgets={
         # 40 and 80 epochs of the patches of MSRS, eight in a batch.
         "paper": Budget(steps=60_000, batch=8, crop=128, rate=1e-4),
-        "cpu": Budget(steps=1200, batch=2, crop=48, rate=5e-4, crops=16, decay=0.5),
+        "cpu": Budget(steps=700, batch=2, crop=48, rate=5e-4, crops=16, decay=0.5),
     },
     notes="rates stay as they are, where the authors halve them every 20 epochs; gradients are "
     "shortened over all layers together; patches without contrast are not left out",

@@ -37,7 +37,7 @@ RECIPE = Recipe(
     budgets={
         # 40,000 pairs of KAIST, 4 epochs; the paper does not tell its batches.
         "paper": Budget(steps=40_000, batch=4, crop=256, rate=1e-4),
-        "cpu": Budget(steps=4000, batch=8, crop=96, rate=1e-3, crops=16, decay=0.5),
+        "cpu": Budget(steps=2400, batch=4, crop=96, rate=1e-3, crops=16, decay=0.5),
     },
     ablation=Ablation(
         paper="rao2021fmm",
