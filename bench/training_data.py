@@ -259,7 +259,7 @@ def open_training_data(
         dataset = datasets.load(name, roots.get(slug, roots.get("")))
         for own in dataset.keys:
             pair, key = dataset[own], f"{name}/{own}"
-            if not photographs and pair.task not in (recipe.task, *recipe.stands_in):
+            if not photographs and pair.task != recipe.task:
                 raise InputError(
                     f"{key} is for {pair.task}, but {recipe.slug} learns {recipe.task}; "
                     "leave it out"

@@ -1,10 +1,10 @@
 """Datasets of image pairs.
 
-``demo`` and ``folder`` are code; all published ones are record files in ``datasets/records``, which
-are read and registered here.
+``demo``, ``phantom`` and ``folder`` are code; all published ones are record files in
+``datasets/records``, which are read and registered here.
 """
 
-from fusebench.datasets import demo, folder
+from fusebench.datasets import demo, folder, phantom
 from fusebench.datasets._base import (
     DATASETS,
     Dataset,
@@ -54,6 +54,7 @@ __all__ = [
     "not_compared",
     "open_folders",
     "pair_facts",
+    "phantom",
     "published_pairs",
     "summary",
     "verify",

@@ -272,3 +272,9 @@ def stain(image: Image, index: int) -> NDArray[np.float64]:
     amounts = _TO_DENSITY[image] @ np.linalg.inv(_STAINS)
     amount: NDArray[np.float64] = np.maximum(amounts[..., index], 0.0)
     return amount
+
+
+def hot_colours(amount: NDArray[np.float64]) -> Image:
+    """Show an amount in [0, 1] from black over red and yellow to white, as scanners do."""
+    planes = [np.clip(3.0 * amount - k, 0.0, 1.0) for k in range(3)]
+    return round_levels(255.0 * np.stack(planes, axis=2))

@@ -131,14 +131,8 @@ def _stains(picture: _Picture, most: tuple[float, float], hot: bool) -> _Triple:
         np.minimum(optics.stain(image, index) / white, 1.0)
         for index, white in zip((2, 0), most, strict=True)
     )
-    a = _hot_colours(dab) if hot else optics.round_levels(255.0 * dab)
+    a = optics.hot_colours(dab) if hot else optics.round_levels(255.0 * dab)
     return a, optics.round_levels(255.0 * nuclei), None
-
-
-def _hot_colours(amount: NDArray[np.float64]) -> Image:
-    """Show an amount in [0, 1] from black over red and yellow to white, as scanners do."""
-    planes = [np.clip(3.0 * amount - k, 0.0, 1.0) for k in range(3)]
-    return optics.round_levels(255.0 * np.stack(planes, axis=2))
 
 
 def _bands(picture: _Picture, a: int, b: int) -> _Triple:

@@ -168,8 +168,6 @@ class Recipe:
         The method.
     task : Task
         Kind of fusion that is learned.
-    stands_in : tuple of Task
-        Kinds of pairs that it may learn from where none of its own are at hand.
     source : {"pairs", "photographs"}
         Whether the crops are of registered pairs, or pairs are made from photographs by focusing on
         a part of them (`fusebench.bench.training_data`).
@@ -191,7 +189,6 @@ class Recipe:
     source: Literal["pairs", "photographs"] = "pairs"
     notes: str = ""
     ablation: Ablation | None = None
-    stands_in: tuple[Task, ...] = ()
 
     @property
     def options(self) -> dict[str, Any]:

@@ -146,7 +146,7 @@ RECIPE = Recipe(
     budgets={
         # 50 epochs of 50,000 images of MS-COCO, four in a batch.
         "paper": Budget(steps=625_000, batch=4, crop=256, rate=1e-3),
-        "cpu": Budget(steps=1500, batch=4, crop=64, rate=1e-3, crops=16, decay=0.5),
+        "cpu": Budget(steps=600, batch=4, crop=64, rate=1e-3, crops=16, decay=0.5),
     },
     notes="images are those of registered pairs, and mixtures of them as colours, in place of "
     "MS-COCO; blocks begin as what they are given, since without normalisation the authors' start "

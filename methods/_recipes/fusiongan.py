@@ -80,7 +80,7 @@ RECIPE = Recipe(
     budgets={
         # Some 64,000 patches of 45 pairs, 10 epochs; the patches overlap.
         "paper": Budget(steps=20_000, batch=32, crop=132, rate=1e-4, crops=1_400),
-        "cpu": Budget(steps=150, batch=4, crop=44, rate=1e-3, crops=16),
+        "cpu": Budget(steps=400, batch=4, crop=56, rate=1e-3, crops=64, decay=0.5),
     },
     notes="images are normalised one by one, as in the test program, where the paper normalises "
     "batches; weights have no spectral normalisation, which that undoes in all layers but the last",

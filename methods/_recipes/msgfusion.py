@@ -35,7 +35,7 @@ RECIPE = Recipe(
     budgets={
         # 555 pairs, two in a batch, 251 epochs.
         "paper": Budget(steps=70_000, batch=2, crop=256, rate=1e-3),
-        "cpu": Budget(steps=100, batch=2, crop=48, rate=1e-3, crops=16),
+        "cpu": Budget(steps=200, batch=2, crop=48, rate=1e-3, crops=16, decay=0.5),
     },
     notes="the first layer is learned too, which the authors take from a network trained on "
     "ImageNet; images are not stretched before; sources are luma, so PET has no colour; the rate "

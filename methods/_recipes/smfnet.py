@@ -95,4 +95,13 @@ RECIPE = Recipe(
     "together",
 )
 
-MEDICAL_RECIPE = replace(RECIPE, slug="smfnet_mif", task="medical")
+MEDICAL_RECIPE = replace(
+    RECIPE,
+    slug="smfnet_mif",
+    task="medical",
+    budgets={
+        # 270 pairs of 256x256, of which the paper does not say how many patches it cuts.
+        "paper": RECIPE.budgets["paper"],
+        "cpu": Budget(steps=330, batch=2, crop=48, rate=5e-4, crops=16, decay=0.5),
+    },
+)
