@@ -254,7 +254,7 @@ def open_training_data(
         slug, _, split = name.partition(":")
         info = datasets.DATASETS[slug]
         if slug != "folder" and split in info.splits and split not in info.training:
-            fit = [f"{d.slug}:{s}" for d in datasets.DATASETS for s in d.training]
+            fit = [f"{d.slug}:{s}" for d in datasets.DATASETS for s in d.training if s]
             raise InputError(f"{name} is not for training; expected {', '.join(fit)} or folder")
         dataset = datasets.load(name, roots.get(slug, roots.get("")))
         for own in dataset.keys:

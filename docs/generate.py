@@ -134,7 +134,7 @@ def datasets_page() -> str:
     ]
     for d in DATASETS:
         for split, pairs in d.splits.items():
-            name = f"{d.slug}:{split}" if split else d.slug
+            name = full_name(d, split)
             get = "yes" if downloads(name) or not d.needs_root else "by hand"
             out.append(
                 f"| `{name}` | {'any' if pairs is None else pairs} | {listed(d, split)} "
@@ -150,11 +150,16 @@ def datasets_page() -> str:
             ("Home", d.home),
             ("Listed from", listed_from(d)),
             ("Source", f"{d.reference.rstrip('.')}{link}" if d.reference else ""),
-            ("For training", ", ".join(f"`{d.slug}:{split}`" for split in d.training)),
+            ("For training", ", ".join(f"`{full_name(d, split)}`" for split in d.training)),
         )
         out += [f"* {name}: {text.rstrip('.')}." for name, text in known if text]
         out += [f"* Known problem ({p.kind}): {p.text}{where(p)}" for p in d.problems]
     return "\n".join(out) + "\n"
+
+
+def full_name(d: DatasetInfo, split: str) -> str:
+    """Give the name of a dataset or of a split of it."""
+    return f"{d.slug}:{split}" if split else d.slug
 
 
 def listed(d: DatasetInfo, split: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import picture
 from safetensors.torch import load_file
 from test_cli import Run, refused, run
@@ -67,7 +68,9 @@ def shrink() -> None:
     """Give every recipe a budget for tests."""
     for recipe in list(RECIPES):
         crop = CROPS.get(recipe.slug, 24)
-        budget = Budget(steps=6, batch=2, crop=crop, rate=1e-3)
+        # Where the rate falls, the number of steps belongs to the training.
+        decay = 0.0 if recipe.slug == "vif_net" else 0.5
+        budget = Budget(steps=6, batch=2, crop=crop, rate=1e-3, decay=decay)
         RECIPES._records[recipe.slug] = replace(recipe, budgets={"cpu": budget})
 
 
@@ -228,6 +231,33 @@ def test_only_the_same_training_goes_on(pairs: Path, tmp_path: Path) -> None:
     (folder / "vif_net.checkpoint").write_bytes(b"nothing")
     with pytest.raises(InputError, match="cannot be read as a checkpoint"):
         train("vif_net", pairs, folder, resume=True)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    ("slug", "rates"),
+    [
+        ("vif_net", [1, 1, 1, 1, 1, 1]),
+        ("fmm", [1, 1, 1, 1, 2 / 3, 1 / 3]),
+        # Two stages of three steps each.
+        ("rfn_nest", [1, 1, 2 / 3, 1, 1, 2 / 3]),
+    ],
+)
+def test_rates_fall_at_the_end_of_each_stage(
+    slug: str, rates: list[float], pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, step = [], torch.optim.Adam.step
+
+    def watched(optimiser: torch.optim.Adam) -> None:
+        seen.append(optimiser.param_groups[0]["lr"] / 1e-3)
+        step(optimiser)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watched)
+    train(slug, pairs, tmp_path / "out")
+    assert seen == pytest.approx(rates)
+    if slug != "vif_net":
+        with pytest.raises(InputError, match="is another: its steps was 6, not 7"):
+            train(slug, pairs, tmp_path / "out", steps=7, resume=True)
 
 
 @pytest.mark.usefixtures("small")

@@ -30,6 +30,10 @@ _COLOURED = 0.5
 # What images begin as, in [0, 1]: below 0 their last layer would learn nothing.
 _GREY = 0.3
 
+# Weights of that layer at first, as a share of what keeps the extent of values: the image is to be
+# grey everywhere, since pixels that begin below 0 may never come back.
+_FAINT = 0.1
+
 
 def plan(budget: Budget, *, deep: bool = False, outside: float = 0.015) -> Plan:
     """Two stages: the parts alone; then the parts and the image that they make.
@@ -86,6 +90,8 @@ def _begin(network: DeFusion) -> None:
     for last in (network.project, network.fuse):
         assert last.bias is not None
         nn.init.constant_(last.bias, _GREY)
+        with torch.no_grad():
+            last.weight.mul_(_FAINT)
 
 
 def _coloured(a: Tensor, b: Tensor) -> Tensor:
