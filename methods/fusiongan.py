@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fusebench.bench.types import WeightFile, Weights
 from fusebench.methods._base import TensorFusion, method
-from fusebench.methods._weights import WeightFiles, from_tensorflow, load_network
+from fusebench.methods._weights import WeightFiles, from_tensorflow, load_network, retrained
 
 _LAYERS = {f"layers.{n - 1}": f"fusion_model/layer{n}/{{}}{n}" for n in range(1, 6)}
 
@@ -16,11 +16,18 @@ _LAYERS = {f"layers.{n - 1}": f"fusion_model/layer{n}/{{}}{n}" for n in range(1,
     reference="J. Ma, W. Yu, P. Liang, C. Li, J. Jiang, FusionGAN: A generative adversarial "
     "network for infrared and visible image fusion, Inf. Fusion 48, 2019",
     doi="10.1016/j.inffus.2018.09.004",
-    origin="official weights",
+    origin="retrained",
     colour="luma",
     tasks=("ivif",),
     runs_on="any",
     weights=(
+        retrained(
+            "fusiongan",
+            "47515cccc59538ddd02e89674b91b85bde71afbb74dbd53a54991fa785c41908",
+            "roadscene:161",
+            how="400 steps of 4 crops on one core, where the authors take 20,000 of 32 from TNO; "
+            "made",
+        ),
         Weights(
             name="official",
             origin="official weights",
@@ -33,8 +40,8 @@ _LAYERS = {f"layers.{n - 1}": f"fusion_model/layer{n}/{{}}{n}" for n in range(1,
             "--weights FILE.",
         ),
     ),
-    notes="No weights come with the package: 'fusebench train fusiongan' makes some, but 150 "
-    "steps on one core gave none that are better than the average of the sources. The network "
+    notes="Weights of ours, from far less data and time than the authors'. By Q^AB/F and VIF they "
+    "are below the average of the sources, as papers print it of the authors' too. The network "
     "equals the authors' graph to 3e-6 of its range, both filled with the same numbers.",
 )
 def fusiongan(files: WeightFiles, /) -> TensorFusion:
@@ -64,4 +71,6 @@ def fusiongan(files: WeightFiles, /) -> TensorFusion:
     """
     from fusebench.methods._networks.fusiongan import FusionGAN
 
-    return load_network(FusionGAN(), files.path("FusionGAN.npz"), from_tensorflow(_LAYERS))
+    return load_network(
+        FusionGAN(), files.path(files.weights.files[0].name), from_tensorflow(_LAYERS)
+    )
