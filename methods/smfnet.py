@@ -124,17 +124,27 @@ def smfnet(
     title="Semantic-aware and multi-guided network, trained on medical images",
     reference=_REFERENCE,
     doi=_DOI,
-    origin="official weights",
+    origin="retrained",
     colour="luma",
     tasks=("medical",),
     runs_on="any",
     min_size=2,
-    weights=_official(
-        _MEDICAL,
-        "Harvard",
-        "The authors published no such file; its name here follows that of the other.",
+    weights=(
+        retrained(
+            "smfnet_mif",
+            "eeef3465d03044f2acd189b7f62eeb6bc7a7799c345e290f813fc7b424d722b1",
+            "phantom",
+            how="330 steps of 2 crops on one core, where the paper has 270 pairs of the Whole "
+            "Brain Atlas; made",
+        ),
+        *_official(
+            _MEDICAL,
+            "Harvard",
+            "The authors published no such file; its name here follows that of the other.",
+        ),
     ),
-    notes=_PROVED,
+    notes="Weights of ours that learned from phantoms, heads drawn at random, since the real pairs "
+    f"at hand are what papers test on. {_PROVED}",
 )
 def smfnet_mif(files: WeightFiles, /) -> TensorFusion:
     """Fuse medical images as SMFNet trained on them does ("Ours*" in its Table 4).
@@ -161,4 +171,4 @@ def smfnet_mif(files: WeightFiles, /) -> TensorFusion:
     """
     from fusebench.methods._networks.smfnet import SMFNet, converted
 
-    return load_network(SMFNet(), files.path(_MEDICAL), converted)
+    return load_network(SMFNet(), files.path(files.weights.files[0].name), converted)
