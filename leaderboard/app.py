@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fusebench.bench.types import FusebenchError, MissingDataError
 from fusebench.leaderboard import app_parts
+from fusebench.leaderboard.app_choices import PAGES
 
 # Fixed text; nothing that comes from the database is ever put into it.
 _STYLE = """<style>
@@ -41,27 +42,15 @@ _ICON = """<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32">
 <circle cx="12" cy="16" r="10" fill="#2a7f73"/>
 <circle cx="20" cy="16" r="10" fill="#e0a030" fill-opacity="0.75"/></svg>"""
 
-
-_PAGES = {
-    "Overview": app_parts.OVERVIEW,
-    "Ranking": app_parts.RANKING,
-    "Compare": app_parts.COMPARE,
-    "Pairs": app_parts.PAIRS,
-    "Methods": app_parts.METHODS,
-    "Metrics": app_parts.METRIC,
-    "Datasets": app_parts.DATASETS,
-    "Papers": app_parts.PAPERS,
-    "Runs": app_parts.RUNS,
-    "Submit": app_parts.SUBMIT,
-}
+_FILES = {title: f"app_{title.lower()}.py" for title in PAGES}
 
 
 def main() -> None:
     """Show the page that the URL names, under links that carry its choices."""
     page = st.navigation(
         [
-            st.Page(file, title=title, url_path=title.lower(), default=file == app_parts.OVERVIEW)
-            for title, file in _PAGES.items()
+            st.Page(file, title=title, url_path=title.lower(), default=title == PAGES[0])
+            for title, file in _FILES.items()
         ],
         # Its links would lose the query parameters.
         position="hidden",
@@ -70,7 +59,7 @@ def main() -> None:
     st.html(_STYLE)
     with st.container(horizontal=True, vertical_alignment="center", key="menu"):
         st.markdown("**fusebench**", width="content")
-        for title, file in _PAGES.items():
+        for title, file in _FILES.items():
             app_parts.link(file, title)
     try:
         page.run()

@@ -14,6 +14,20 @@ from fusebench.bench.types import Task
 from fusebench.leaderboard.board import HEADLINE, Evaluation
 from fusebench.metrics import METRICS
 
+PAGES = (
+    "Overview",
+    "Ranking",
+    "Compare",
+    "Pairs",
+    "Methods",
+    "Metrics",
+    "Datasets",
+    "Papers",
+    "Runs",
+    "Submit",
+)
+"""Titles of the pages; in small letters, addresses of all but the first, which has none."""
+
 PARAMETERS = (
     "task",
     "dataset",

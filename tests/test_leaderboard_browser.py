@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -21,6 +21,7 @@ import pytest
 from leaderboard_data import HOSTILE, REASON, tiny_database
 
 from fusebench.bench.store import Store
+from fusebench.leaderboard.app_choices import PAGES
 from fusebench.leaderboard.site import build_site
 
 if TYPE_CHECKING:
@@ -66,14 +67,16 @@ _LOW_CONTRAST = """() => {
     }
     return found;
 }"""
-# Beneath a page of its own, Streamlit's client looks for these before it asks at the root.
-_PROBES = ("/_stcore/health", "/_stcore/host-config")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("board")
-    environment = {**os.environ, "FUSEBENCH_CACHE": str(folder / "cache")}
+@contextmanager
+def served(folder: Path, base: str = "") -> Iterator[str]:
+    """Serve a tiny database from an empty folder, at a base path where one is given."""
+    environment = {
+        **os.environ,
+        "FUSEBENCH_CACHE": str(folder / "cache"),
+        "STREAMLIT_SERVER_BASE_URL_PATH": base,
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FUSEBENCH_CACHE", environment["FUSEBENCH_CACHE"])
         database = tiny_database(folder)
@@ -92,8 +95,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             start_new_session=True,
         )
         try:
-            _wait_for(f"http://127.0.0.1:{port}/_stcore/health", process, folder / "log.txt")
-            yield f"http://127.0.0.1:{port}"
+            url = f"http://127.0.0.1:{port}{base}"
+            _wait_for(f"{url}/_stcore/health", process, folder / "log.txt")
+            yield url
         finally:
             # The command and the server that it started.
             with suppress(ProcessLookupError):
@@ -101,8 +105,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.wait(10)
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("board")) as url:
+        yield url
+
+
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError):
             urllib.request.urlopen(url, timeout=2).close()
@@ -122,9 +132,9 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    """A page that fails the test if a script fails, or anything is fetched from elsewhere."""
+@contextmanager
+def watched(browser: Browser, server: str) -> Iterator[Page]:
+    """A page that fails the test if anything is in the console, missing or from elsewhere."""
     problems: list[str] = []
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.on("pageerror", lambda error: problems.append(f"script: {error}"))
@@ -132,17 +142,15 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
     page.on(
         "console",
         lambda message: (
-            problems.append(f"console: {message.text}")
-            if message.type == "error" and not message.text.startswith("Failed to load resource")
+            problems.append(f"{message.type}: {message.text}")
+            if message.type in ("error", "warning")
             else None
         ),
     )
     page.on(
         "response",
         lambda response: (
-            problems.append(f"{response.status} {response.url}")
-            if response.status >= 400 and not response.url.endswith(_PROBES)
-            else None
+            problems.append(f"{response.status} {response.url}") if response.status >= 400 else None
         ),
     )
     page.on(
@@ -157,6 +165,12 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
     yield page
     page.context.close()
     assert not problems
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    with watched(browser, server) as page:
+        yield page
 
 
 def show(page: Page, url: str) -> None:
@@ -214,6 +228,36 @@ def test_first_visit_may_be_to_any_page(page: Page, server: str, width: int) -> 
     runs = page.locator(".st-key-runs")
     runs.scroll_into_view_if_needed()
     runs.locator("[role=gridcell], td", has_text="by hand").wait_for(state="attached")
+
+
+@pytest.mark.parametrize("title", PAGES)
+def test_every_page_opens_and_reloads_with_nothing_in_the_console(
+    page: Page, server: str, title: str
+) -> None:
+    """The fixture looks at the console; the client finds its server at the first try."""
+    open_and_reload(page, server, title)
+
+
+def open_and_reload(page: Page, url: str, title: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    name = "" if title == PAGES[0] else title.lower()
+    show(page, f"{url}/{name}?task=mff")
+    page.reload()
+    settle(page)
+    assert page.title() == f"{title} · fusebench"
+    assert page.url.startswith(f"{url}/{name}?")
+    for probe in ("health", "host-config"):
+        assert [u for u in asked if u.endswith(probe)] == [f"{url}/_stcore/{probe}"] * 2
+
+
+def test_pages_below_a_base_path(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path, "/below/it") as url, watched(browser, url) as page:
+        open_and_reload(page, url, "Overview")
+        open_and_reload(page, url, "Ranking")
+        page.get_by_role("link", name="Pairs", exact=True).click()
+        page.get_by_label("Pair (3)").wait_for()
+        assert page.url.startswith(f"{url}/pairs?")
 
 
 @pytest.mark.parametrize("width", WIDTHS)

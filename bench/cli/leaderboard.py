@@ -55,7 +55,7 @@ def leaderboard(
         _run_demo(url)
     # Problems with the database are better told here than in the browser.
     Store.open(url, create=False).close()
-    app = Path(package.__file__).parent / "app.py"
+    app = Path(package.__file__).parent / "app_server.py"
     settings = {
         "server.address": host,
         "server.port": port,
