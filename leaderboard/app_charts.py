@@ -22,6 +22,10 @@ _STEP = 19
 # Of a cell that holds a number.
 _CELL, _HIGH = 58, 26
 _EVERY = alt.Axis(labelOverlap=False)
+# For charts whose size, or height alone, comes of their rows: Streamlit would ask Vega to fit both
+# into a given size, and Vega would complain in the console of the browser.
+_FIT_WIDTH = alt.AutoSizeParams(type="fit-x", contains="padding")
+_FIT_NOTHING = alt.AutoSizeParams(type="pad")
 # Of Kendall's tau; the middle is no relation.
 _LIKENESS = alt.Scale(domain=[-1, 0, 1], range=["#b5483a", "#f2f2f2", GREEN])
 # Behaviour under these is drawn; the others are in a table.
@@ -96,7 +100,8 @@ def likeness_chart(tau: pd.DataFrame, slug: str, labels: dict[str, str]) -> alt.
             color=alt.Color("tau:Q", scale=_LIKENESS, legend=None),
             tooltip=["metric:N", alt.Tooltip("tau:Q", title="tau", format=".3f")],
         )
-        .properties(height=alt.Step(_STEP))
+        # A step of each row would be the same height, but Vega has no step beside a width to fit.
+        .properties(height=_STEP * len(values), autosize=_FIT_WIDTH)
     )
     return chart
 
@@ -134,7 +139,7 @@ def heat_map(tau: pd.DataFrame, labels: dict[str, str]) -> alt.Chart:
             color=alt.Color("tau:Q", title="τ", scale=_LIKENESS),
             tooltip=["first:N", "second:N", alt.Tooltip("tau:Q", title="tau", format=".3f")],
         )
-        .properties(width=alt.Step(_STEP), height=alt.Step(_STEP))
+        .properties(width=alt.Step(_STEP), height=alt.Step(_STEP), autosize=_FIT_NOTHING)
     )
     return chart
 
@@ -180,7 +185,9 @@ def places_chart(ranking: Ranking) -> Layers:
         text="text:N",
         color=alt.condition("datum.dark", alt.value("#ffffff"), alt.value("#1d2126")),
     )
-    return alt.layer(cells, text, width=alt.Step(_CELL), height=alt.Step(_HIGH))
+    return alt.layer(
+        cells, text, width=alt.Step(_CELL), height=alt.Step(_HIGH), autosize=_FIT_NOTHING
+    )
 
 
 # Told apart by people with any colour vision (Okabe and Ito).

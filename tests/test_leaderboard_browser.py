@@ -367,6 +367,18 @@ def test_hostile_names_stay_text(page: Page, server: str) -> None:
     assert HOSTILE in link.inner_text()
 
 
+def test_charts_of_a_metric(page: Page, server: str) -> None:
+    """Those whose size comes of their rows, too, are drawn without a word in the console."""
+    show(page, f"{server}/metrics?task=mff&metric=qabf")
+    page.get_by_text("All metrics", exact=True).click()
+    settle(page)
+    charts = page.locator('[data-testid="stVegaLiteChart"]')
+    charts.nth(4).wait_for(state="attached")
+    for i in range(5):
+        charts.nth(i).scroll_into_view_if_needed()
+        charts.nth(i).locator("svg.marks").wait_for()
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_overview(page: Page, server: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
