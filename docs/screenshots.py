@@ -64,7 +64,7 @@ def served(database: str | None) -> Iterator[str]:
 
 
 def _wait_for(url: str) -> None:
-    for _ in range(100):
+    for _ in range(400):
         with suppress(OSError):
             urllib.request.urlopen(url, timeout=2).close()
             return
