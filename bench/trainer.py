@@ -184,7 +184,7 @@ class _Training:
             "data sha256": data.digest,
         }
         shares = np.cumsum([stage.share for stage in self.plan.stages])
-        self.ends = np.round(shares / shares[-1] * budget.steps).astype(int)
+        self.ends: list[int] = np.round(shares / shares[-1] * budget.steps).astype(int).tolist()
         # The steps of a single stage at one rate may become more or fewer on the way.
         if len(self.plan.stages) > 1 or budget.decay:
             self.settings["steps"] = budget.steps
@@ -314,8 +314,8 @@ class _Training:
 
     def _slower(self, stage: int) -> float:
         """Give what the rate of the next step is multiplied by."""
-        end = int(self.ends[stage])
-        falling = self.budget.decay * (end - (int(self.ends[stage - 1]) if stage else 0))
+        begin, end = [0, *self.ends][stage : stage + 2]
+        falling = self.budget.decay * (end - begin)
         return min(1.0, (end - self.step) / falling) if falling else 1.0
 
     def _next(self, pool: ThreadPoolExecutor) -> Batch:

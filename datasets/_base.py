@@ -160,6 +160,11 @@ class Dataset:
         return facts
 
 
+def full_name(slug: str, split: str) -> str:
+    """Give the name of a dataset, or of a split of it, as commands take it."""
+    return f"{slug}:{split}" if split else slug
+
+
 def pair_facts(pair: Pair) -> PairFacts:
     """Describe a pair by its sizes and pixel digests."""
     return PairFacts(

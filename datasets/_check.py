@@ -20,7 +20,7 @@ from PIL import Image as PillowImage
 
 from fusebench.bench.images import luma
 from fusebench.bench.types import FusebenchError, Image, InputError, MissingDataError, Pair, Task
-from fusebench.datasets._base import DATASETS, Dataset, pair_facts
+from fusebench.datasets._base import DATASETS, Dataset, full_name, pair_facts
 from fusebench.datasets._files import list_folder, natural, read_pair, scan, unmatched
 from fusebench.datasets._records import RECORDS
 from fusebench.datasets._splits import read_split
@@ -301,7 +301,7 @@ def published_pairs() -> dict[tuple[str, str], tuple[str, ...]]:
             for listed in filter(None, (split.listed, *split.known)):
                 for key, pair in read_split(listed).items():
                     if pair.a_digest is not None and pair.b_digest is not None:
-                        name = f"{slug}:{split.name}/{key}" if split.name else f"{slug}/{key}"
+                        name = f"{full_name(slug, split.name)}/{key}"
                         at = (pair.a_digest, pair.b_digest)
                         names[at] = (*names.get(at, ()), name)
     return names

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from fusebench.bench.images import collapse_grey, read_image
 from fusebench.bench.types import TASKS, DatasetInfo, Image, MissingDataError, Pair, Task
 from fusebench.datasets import _optics as optics
-from fusebench.datasets._base import DATASETS, Dataset
+from fusebench.datasets._base import DATASETS, Dataset, full_name
 from fusebench.datasets._splits import read_split
 
 # Generated pairs kept in memory, about 1 MB each.
@@ -267,7 +267,7 @@ def load_demo(split: str, root: Path | None) -> Dataset:
     keys = _keys(split)
     frozen = read_split("demo")
     return Dataset(
-        name=f"demo:{split}" if split else "demo",
+        name=full_name("demo", split),
         info=INFO,
         split=split,
         keys=keys,

@@ -12,7 +12,7 @@ from fusebench.bench.types import (
     Pair,
     Task,
 )
-from fusebench.datasets._base import DATASETS, Dataset, listing
+from fusebench.datasets._base import DATASETS, Dataset, full_name, listing
 from fusebench.datasets._files import (
     LAYOUT_IN_WORDS,
     Found,
@@ -57,7 +57,7 @@ def load_folder(split: str, root: Path | None) -> Dataset:
         return read_pair(key, task, "", {side: paths[key] for side, paths in files.items()})
 
     return Dataset(
-        name=f"folder:{split}" if split else "folder",
+        name=full_name("folder", split),
         info=INFO,
         split=split,
         keys=tuple(sorted(files["a"], key=natural)),

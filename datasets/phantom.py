@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fusebench.bench.types import DatasetInfo, Image, Pair
 from fusebench.datasets import _optics as optics
-from fusebench.datasets._base import DATASETS, Dataset
+from fusebench.datasets._base import DATASETS, Dataset, full_name
 
 _SIDE = 256
 
@@ -64,16 +64,12 @@ class _Scanner:
         return found
 
 
-_SCANNERS: Mapping[str, tuple[_Scanner, tuple[_Scanner, ...]]] = {
-    "ct_mri": (
-        _Scanner(_CT, 0.8, 2.5),
-        (_Scanner(_T1, 0.5, 4.0, shade=0.15), _Scanner(_T2, 0.5, 4.0, shade=0.15)),
-    ),
-    "pet_mri": (
-        _Scanner(_UPTAKE, 4.0, 2.0),
-        (_Scanner(_T1, 0.5, 4.0, shade=0.15), _Scanner(_T2, 0.5, 4.0, shade=0.15)),
-    ),
+# What is not MRI, by kind of pair; MRI is weighted by T1 and T2 in turns.
+_FUNCTIONAL: Mapping[str, _Scanner] = {
+    "ct_mri": _Scanner(_CT, 0.8, 2.5),
+    "pet_mri": _Scanner(_UPTAKE, 4.0, 2.0),
 }
+_MRI = tuple(_Scanner(levels, 0.5, 4.0, shade=0.15) for levels in (_T1, _T2))
 
 
 def _smoothed(image: Plane, sigma: float) -> Plane:
@@ -98,12 +94,16 @@ def _inside(depth: Plane) -> Plane:
     return np.clip(0.5 + depth, 0, 1)
 
 
+def _turned(x: Plane, y: Plane, angle: float) -> tuple[Plane, Plane]:
+    """Give coordinates along axes that are turned by an angle."""
+    return x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+
+
 def _ellipse(
     x: Plane, y: Plane, centre: tuple[float, float], radii: tuple[float, float], turn: float
 ) -> Plane:
     """Give the distances from the border of an ellipse, about, in pixels."""
-    x, y = x - centre[0], y - centre[1]
-    along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    along, across = _turned(x - centre[0], y - centre[1], turn)
     reach = np.hypot(along / radii[0], across / radii[1])
     distance: Plane = (1 - reach) * min(radii)
     return distance
@@ -113,9 +113,8 @@ def _tissues(rng: np.random.Generator) -> Plane:
     """Draw a head: the share of each tissue in every pixel."""
     axis = np.arange(_SIDE) - (_SIDE - 1) / 2
     x, y = np.meshgrid(axis, axis)
-    # The middle of the head is bent a little, and all of it is turned.
-    turn = rng.uniform(-0.1, 0.1)
-    x, y = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    # No head lies quite straight, nor quite in the middle.
+    x, y = _turned(x, y, rng.uniform(-0.1, 0.1))
     x = x + rng.uniform(-4, 4)
     size = rng.uniform(0.85, 1.1)
     wide, long = size * rng.uniform(74, 84), size * rng.uniform(94, 106)
@@ -134,10 +133,9 @@ def _tissues(rng: np.random.Generator) -> Plane:
     cortex = brain - rng.uniform(7, 11) - 5 * folds - 2 * fine
 
     across, up = rng.uniform(9, 14), rng.uniform(-4, 8)
-    pairs = [
-        (_ellipse(np.abs(x), y, (across, up - 4), (rng.uniform(4, 8), rng.uniform(18, 28)), 0.35)),
-        (_ellipse(np.abs(x), y, (across + 14, up + 2), (9, rng.uniform(12, 18)), -0.3)),
-    ]
+    radii = rng.uniform(4, 8), rng.uniform(18, 28)
+    ventricles = _ellipse(np.abs(x), y, (across, up - 4), radii, 0.35)
+    nuclei = _ellipse(np.abs(x), y, (across + 14, up + 2), (9, rng.uniform(12, 18)), -0.3)
     place = rng.uniform(-0.5, 0.5, 2) * (wide, long)
     growth = _ellipse(x, y, (place[0], place[1]), tuple(rng.uniform(6, 18, 2)), rng.uniform(0, 3))
     growth = growth + 1.5 * fine if rng.random() < 0.5 else np.full_like(growth, -9.0)
@@ -147,8 +145,8 @@ def _tissues(rng: np.random.Generator) -> Plane:
         "fluid": depth - skin - skull - 0.5 * bone,
         "grey": np.minimum(np.minimum(brain, -furrows), -cleft),
         "white": np.minimum(cortex, -cleft - 4),
-        "nuclei": pairs[1],
-        "ventricles": pairs[0],
+        "nuclei": nuclei,
+        "ventricles": ventricles,
         "lesion": np.minimum(growth, brain),
     }
     shares = np.zeros((len(_TISSUES), _SIDE, _SIDE))
@@ -162,23 +160,22 @@ def _tissues(rng: np.random.Generator) -> Plane:
 
 def _read(key: str) -> Pair:
     kind, number = key.rsplit("_", 1)
-    rng = np.random.default_rng((list(_SCANNERS).index(kind), int(number)))
-    functional, structural = _SCANNERS[kind]
+    rng = np.random.default_rng((list(_FUNCTIONAL).index(kind), int(number)))
     tissues = _tissues(rng)
-    a, b = (s.scan(tissues, rng) for s in (functional, structural[int(number) % len(structural)]))
+    scanners = _FUNCTIONAL[kind], _MRI[int(number) % len(_MRI)]
+    a, b = (scanner.scan(tissues, rng) for scanner in scanners)
     shown: Image = optics.hot_colours(a / 255) if kind == "pet_mri" else optics.round_levels(a)
     return Pair(key, "medical", shown, optics.round_levels(b), scene=key)
 
 
 def _keys(split: str) -> tuple[str, ...]:
-    kinds = [kind for kind in _SCANNERS if split in ("", kind)]
+    kinds = [kind for kind in _FUNCTIONAL if split in ("", kind)]
     return tuple(f"{kind}_{number:03d}" for kind in kinds for number in range(_COUNT))
 
 
 def load_phantom(split: str, root: Path | None) -> Dataset:
     """Open the phantoms, or those of one kind; `root` is not needed and plays no part."""
-    name = f"phantom:{split}" if split else "phantom"
-    return Dataset(name=name, info=INFO, split=split, keys=_keys(split), root=None, _read=_read)
+    return Dataset(full_name("phantom", split), INFO, split, _keys(split), root=None, _read=_read)
 
 
 INFO = DATASETS.add(
@@ -186,7 +183,7 @@ INFO = DATASETS.add(
         slug="phantom",
         title="Phantoms of heads, drawn at random",
         tasks=("medical",),
-        splits={split: len(_keys(split)) for split in ("", *_SCANNERS)},
+        splits={split: len(_keys(split)) for split in ("", *_FUNCTIONAL)},
         licence="that of fusebench",
         home="",
         reference="fusebench, datasets/phantom.py",
@@ -194,7 +191,7 @@ INFO = DATASETS.add(
         loader=load_phantom,
         sources=("CT or PET", "MRI"),
         sizes=f"{_SIDE}x{_SIDE}",
-        training=("", *_SCANNERS),
+        training=("", *_FUNCTIONAL),
         needs_root=False,
         notes=(
             "To train networks on where no real pairs are at hand that papers do not test on. The "

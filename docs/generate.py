@@ -18,7 +18,7 @@ from fusebench.bench.audit import Audited, Measured, audit_all, is_near, shipped
 from fusebench.bench.doubts import find_doubts
 from fusebench.bench.paper import load_paper
 from fusebench.bench.types import TASK_TITLES, DatasetInfo, Fidelity, Method, Problem
-from fusebench.datasets import DATASETS, RECORDS, downloads
+from fusebench.datasets import DATASETS, RECORDS, downloads, full_name
 from fusebench.datasets._splits import read_split
 from fusebench.leaderboard.audits import markdown_counts, shown
 from fusebench.methods import METHODS
@@ -134,7 +134,7 @@ def datasets_page() -> str:
     ]
     for d in DATASETS:
         for split, pairs in d.splits.items():
-            name = full_name(d, split)
+            name = full_name(d.slug, split)
             get = "yes" if downloads(name) or not d.needs_root else "by hand"
             out.append(
                 f"| `{name}` | {'any' if pairs is None else pairs} | {listed(d, split)} "
@@ -150,16 +150,11 @@ def datasets_page() -> str:
             ("Home", d.home),
             ("Listed from", listed_from(d)),
             ("Source", f"{d.reference.rstrip('.')}{link}" if d.reference else ""),
-            ("For training", ", ".join(f"`{full_name(d, split)}`" for split in d.training)),
+            ("For training", ", ".join(f"`{full_name(d.slug, split)}`" for split in d.training)),
         )
         out += [f"* {name}: {text.rstrip('.')}." for name, text in known if text]
         out += [f"* Known problem ({p.kind}): {p.text}{where(p)}" for p in d.problems]
     return "\n".join(out) + "\n"
-
-
-def full_name(d: DatasetInfo, split: str) -> str:
-    """Give the name of a dataset or of a split of it."""
-    return f"{d.slug}:{split}" if split else d.slug
 
 
 def listed(d: DatasetInfo, split: str) -> str:

@@ -109,7 +109,7 @@ def test_record_states_what_is_measured(slug: str, index: int, shared: Path) -> 
     # Records hold figures of two or more digits; anything beyond their rounding is a difference,
     # but for the few pixels of a million that lie so near a half that the processor decides. In
     # single precision, in which networks compute, the number of threads decides too; and of sparse
-    # codes, which are sought step by step, one in 2,000 pixels differs by processor (CSR).
+    # codes, which are sought step by step, some four in 10,000 pixels differ by processor (CSR).
     single = bool(METHODS[slug].weights)
     few = 1e-4 if single else 1e-5
     level = 5e-4 if single else 1e-5

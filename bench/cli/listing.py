@@ -125,10 +125,7 @@ def _methods() -> list[dict[str, Any]]:
 def _datasets() -> list[dict[str, Any]]:
     from dataclasses import asdict
 
-    from fusebench.datasets import DATASETS, downloads
-
-    def name(slug: str, split: str) -> str:
-        return f"{slug}:{split}" if split else slug
+    from fusebench.datasets import DATASETS, downloads, full_name
 
     return [
         {
@@ -139,7 +136,7 @@ def _datasets() -> list[dict[str, Any]]:
             "sizes": d.sizes,
             "splits": dict(d.splits),
             "training": list(d.training),
-            "downloads": [s for s in d.splits if downloads(name(d.slug, s))],
+            "downloads": [s for s in d.splits if downloads(full_name(d.slug, s))],
             "needs_root": d.needs_root,
             "layout": d.layout,
             "licence": d.licence,

@@ -72,6 +72,6 @@ RECIPE = Recipe(
         "paper": Budget(steps=60_000, batch=8, crop=128, rate=1e-4),
         "cpu": Budget(steps=700, batch=2, crop=48, rate=5e-4, crops=16, decay=0.5),
     },
-    notes="rates stay as they are, where the authors halve them every 20 epochs; gradients are "
+    notes="rates are not halved every 20 epochs, as the authors' are; gradients are "
     "shortened over all layers together; patches without contrast are not left out",
 )

@@ -39,5 +39,5 @@ RECIPE = Recipe(
     },
     notes="the first layer is learned too, which the authors take from a network trained on "
     "ImageNet; images are not stretched before; sources are luma, so PET has no colour; the rate "
-    "stays as it is, where the authors divide it by ten every 50 epochs",
+    "is not divided by ten every 50 epochs, as the authors' is",
 )

@@ -90,8 +90,8 @@ RECIPE = Recipe(
         "cpu": Budget(steps=900, batch=2, crop=48, rate=5e-4, crops=16),
     },
     notes="the semantic loss is left out, which in the authors' program is constant; correlations "
-    "are those of channels and have gradients, which there they have not; rates stay as they are, "
-    "where the authors halve them every 20 epochs; gradients are shortened over all layers "
+    "are those of channels and have gradients, which there they have not; rates are not halved "
+    "every 20 epochs, as the authors' are; gradients are shortened over all layers "
     "together",
 )
 
