@@ -40,9 +40,11 @@ _LAYERS = {f"layers.{n - 1}": f"fusion_model/layer{n}/{{}}{n}" for n in range(1,
             "--weights FILE.",
         ),
     ),
-    notes="Weights of ours, from far less data and time than the authors'. By Q^AB/F and VIF they "
-    "are below the average of the sources, as papers print it of the authors' too. The network "
-    "equals the authors' graph to 3e-6 of its range, both filled with the same numbers.",
+    notes="Weights of ours, from far less data and time than the authors'. By Q^AB/F and MS-SSIM "
+    "they are below the average of the sources, and so is what rao2021fmm prints: 0.268 and 0.614 "
+    "on ten pairs of TNO, where these weights have 0.252 and 0.673, the average 0.331 and 0.865. "
+    "The network equals the authors' graph to 3e-6 of its range, both filled with the same "
+    "numbers.",
 )
 def fusiongan(files: WeightFiles, /) -> TensorFusion:
     """Image with the intensities of the infrared and the edges of the visible source.
